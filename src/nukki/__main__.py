@@ -1,0 +1,5 @@
+"""`python -m nukki` is `nukki`."""
+
+from nukki.cli.main import run
+
+run()

@@ -1,0 +1,1 @@
+"""Many pictures, one function: what to do, doing it, and what came of it."""

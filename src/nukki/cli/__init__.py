@@ -1,0 +1,1 @@
+"""Words for the terminal. Decides nothing that the library does not."""

@@ -1,0 +1,1 @@
+"""What the shipped networks give and cost: sheets to look at, and figures."""

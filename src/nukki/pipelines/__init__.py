@@ -1,0 +1,1 @@
+"""The order of steps for one wish, parts injected. No decoding, no downloading."""

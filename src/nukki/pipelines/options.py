@@ -1,0 +1,158 @@
+"""The one table of options: the API, the command line, HTTP and the page read it.
+
+Each option is a field; `option(...)` carries what a front end needs to show it. Nothing heavy is
+imported here, so that `nukki --help` stays quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nukki.errors import InputError
+
+__all__ = ["OutputOptions", "ReadOptions", "RemoveOptions", "RunOptions", "option"]
+
+Edges = Literal["none", "fast", "auto", "best"]
+Colours = Literal["estimate", "keep"]
+Hidden = Literal["zero", "keep", "bleed"]
+
+
+def option(
+    default: Any,
+    description: str,
+    *,
+    choices: tuple[str, ...] | None = None,
+    metavar: str | None = None,
+    flags: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field with what a front end shows of it.
+
+    Args:
+        default: The field's default.
+        description: One line of help.
+        choices: The words it takes, where it takes words.
+        metavar: What stands for its value in a usage line.
+        flags: Further spellings on a command line, such as "-m".
+    """
+    metadata = {"help": description, "choices": choices, "metavar": metavar, "flags": flags}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """On what the networks run."""
+
+    device: str = option("auto", "cpu, cuda, …; asked for and not there is an error", metavar="NAME")
+    threads: int | None = option(None, "threads of one call (default: all cores)", metavar="N")
+
+    def __post_init__(self) -> None:
+        _at_least("threads", self.threads, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How pictures are read."""
+
+    max_pixels: int = option(
+        200_000_000, "refuse larger pictures, before decoding", metavar="PIXELS"
+    )
+    allow_truncated: bool = option(False, "take what is there of a truncated file")
+
+    def __post_init__(self) -> None:
+        _at_least("max_pixels", self.max_pixels, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """How results are written."""
+
+    format: str | None = option(
+        None,
+        "png, webp, avif, tiff, jpeg (default: from the name)",
+        choices=("png", "webp", "avif", "tiff", "jpeg"),
+    )
+    png: Literal["fast", "small"] = option(
+        "fast", "effort for PNG files", choices=("fast", "small")
+    )
+    quality: int | None = option(
+        None, "1 to 100 for lossy formats (default: the format's)", metavar="N"
+    )
+    lossless: bool = option(False, "WebP and AVIF without loss")
+
+    def __post_init__(self) -> None:
+        _one_of("png", self.png, ("fast", "small"))
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            message = f"`quality` must be 1 to 100, got {self.quality}"
+            raise InputError(message, hint="90 is a good value for photos")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveOptions:
+    """How a subject is cut out. Applied in the order in which they stand here."""
+
+    model: str = option(
+        "subject", "network: a name of `nukki models list`, or a .onnx file", metavar="NAME",
+        flags=("-m",),
+    )
+    card: str | None = option(None, "card of a --model that is a file", metavar="FILE")
+    subject: Literal["auto", "salient"] = option(
+        "auto", "what counts as the subject", choices=("auto", "salient")
+    )
+    edges: Edges = option(
+        "auto", "how edges are refined at full resolution", choices=("none", "fast", "auto", "best")
+    )
+    threshold: tuple[float, float] | None = option(
+        None, "alpha below LOW becomes 0, above HIGH 1, linear between", metavar="LOW,HIGH"
+    )
+    binary: bool = option(False, "alpha is 0 or 1, split at one half")
+    fill_holes: bool = option(False, "close holes inside the subject")
+    drop_specks: bool = option(False, "drop small pieces away from the subject")
+    largest: bool = option(False, "keep the largest piece only")
+    grow: float = option(
+        0.0, "grow the subject by PX pixels; shrink it by negative ones", metavar="PX"
+    )
+    feather: float = option(0.0, "soften the edge: sigma of a Gaussian", metavar="PX")
+    feather_out: bool = option(False, "feather outwards only: the solid core stays solid")
+    invert: bool = option(False, "keep what is behind the subject instead")
+    colours: Colours = option(
+        "estimate", "colours of edge pixels: the subject's own, or the photo's",
+        choices=("estimate", "keep"),
+    )
+    hidden: Hidden = option(
+        "zero", "colours under alpha 0: black, the photo's, or spread from the edge",
+        choices=("zero", "keep", "bleed"),
+    )
+    sharpen: float = option(
+        0.0, "sharpen the subject: strength, 0.5 is moderate", metavar="AMOUNT"
+    )
+    crop: int | None = option(None, "crop to the subject with a margin of PX", metavar="PX")
+    background: str | None = option(
+        None, "put this behind the subject: a colour or a picture file", metavar="COLOUR|FILE"
+    )
+
+    def __post_init__(self) -> None:
+        _one_of("subject", self.subject, ("auto", "salient"))
+        _one_of("edges", self.edges, ("none", "fast", "auto", "best"))
+        _one_of("colours", self.colours, ("estimate", "keep"))
+        _one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
+        _at_least("feather", self.feather, 0)
+        _at_least("sharpen", self.sharpen, 0)
+        _at_least("crop", self.crop, 0)
+        if self.threshold is not None:
+            low, high = self.threshold
+            if not 0.0 <= low < high <= 1.0:
+                message = f"`threshold` must be 0 ≤ LOW < HIGH ≤ 1, got {low},{high}"
+                raise InputError(message, hint="try --threshold 0.1,0.9")
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        message = f"`{name}` must be one of {', '.join(allowed)}, got {value!r}"
+        raise InputError(message, hint=f"choose {name}={allowed[0]!r}")
+
+
+def _at_least(name: str, value: float | None, least: float) -> None:
+    if value is not None and not value >= least:
+        message = f"`{name}` must be at least {least}, got {value}"
+        raise InputError(message, hint=f"give {name} a value from {least} up")
