@@ -43,7 +43,9 @@ def option(
 class RunOptions:
     """On what the networks run."""
 
-    device: str = option("auto", "cpu, cuda, …; asked for and not there is an error", metavar="NAME")
+    device: str = option(
+        "auto", "cpu, cuda, …; asked for and not there is an error", metavar="NAME"
+    )
     threads: int | None = option(None, "threads of one call (default: all cores)", metavar="N")
 
     def __post_init__(self) -> None:
@@ -92,7 +94,9 @@ class RemoveOptions:
     """How a subject is cut out. Applied in the order in which they stand here."""
 
     model: str = option(
-        "subject", "network: a name of `nukki models list`, or a .onnx file", metavar="NAME",
+        "subject",
+        "network: a name of `nukki models list`, or a .onnx file",
+        metavar="NAME",
         flags=("-m",),
     )
     card: str | None = option(None, "card of a --model that is a file", metavar="FILE")
@@ -116,16 +120,16 @@ class RemoveOptions:
     feather_out: bool = option(False, "feather outwards only: the solid core stays solid")
     invert: bool = option(False, "keep what is behind the subject instead")
     colours: Colours = option(
-        "estimate", "colours of edge pixels: the subject's own, or the photo's",
+        "estimate",
+        "colours of edge pixels: the subject's own, or the photo's",
         choices=("estimate", "keep"),
     )
     hidden: Hidden = option(
-        "zero", "colours under alpha 0: black, the photo's, or spread from the edge",
+        "zero",
+        "colours under alpha 0: black, the photo's, or spread from the edge",
         choices=("zero", "keep", "bleed"),
     )
-    sharpen: float = option(
-        0.0, "sharpen the subject: strength, 0.5 is moderate", metavar="AMOUNT"
-    )
+    sharpen: float = option(0.0, "sharpen the subject: strength, 0.5 is moderate", metavar="AMOUNT")
     crop: int | None = option(None, "crop to the subject with a margin of PX", metavar="PX")
     background: str | None = option(
         None, "put this behind the subject: a colour or a picture file", metavar="COLOUR|FILE"
