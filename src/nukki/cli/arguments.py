@@ -1,0 +1,176 @@
+"""Turns the option dataclasses of `pipelines.options` into flags, and flags back into options.
+
+A new field of a dataclass becomes a flag without a line of code here: `fill_holes: bool` is
+`--fill-holes`, a `Literal` takes its words, numbers are checked, a pair of numbers is `LOW,HIGH`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+__all__ = ["Parser", "add_options", "bare_values", "options_from", "positive"]
+
+Options = TypeVar("Options")
+
+# What a flag means where its value is left out, and the flag that is another one's negative.
+_BARE = {"crop": "0"}
+_NEGATIVE = {"grow": "shrink"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line and a hint; no abbreviations, so scripts keep working."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        keywords.setdefault("allow_abbrev", False)
+        keywords.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **keywords)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is; exit with 2."""
+        self.exit(2, f"error: {message}\nhint: see {self.prog} --help\n")
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Exit with 2 over arguments that no flag took, naming the nearest flags."""
+        word = unknown[0].partition("=")[0]
+        if not word.startswith("-"):
+            self.error(f"unexpected `{word}`")
+        near = difflib.get_close_matches(word, self._option_string_actions, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
+        self.exit(2, f"error: unknown option `{word}`\nhint: {hint}\n")
+
+
+def add_options(parser: argparse.ArgumentParser, options: type[Any]) -> None:
+    """Add a flag for every field of a dataclass of options.
+
+    Args:
+        parser: Gets a group named by the dataclass's description.
+        options: A dataclass whose fields were made by `pipelines.options.option`.
+    """
+    description = (options.__doc__ or options.__name__).strip().splitlines()[0]
+    group = parser.add_argument_group(description.rstrip(".").lower())
+    hints = get_type_hints(options)
+    for field in fields(options):
+        _add(group, field, hints[field.name])
+
+
+def options_from(args: argparse.Namespace, options: type[Options]) -> Options:
+    """The dataclass with the values that were given, defaults elsewhere.
+
+    Raises:
+        InputError: If a value is out of its range (the dataclass says so).
+    """
+    names = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    return options(**{name: getattr(args, name) for name in names if hasattr(args, name)})
+
+
+def bare_values(argv: Sequence[str]) -> list[str]:
+    """Write out the value of a flag that may stand alone: `--crop a.jpg` is `--crop=0 a.jpg`.
+
+    Without it the parser would take the picture for the margin.
+    """
+    words = list(argv)
+    for place, word in enumerate(words):
+        if word == "--":
+            break
+        value = _BARE.get(word[2:]) if word.startswith("--") else None
+        following = words[place + 1] if place + 1 < len(words) else ""
+        if value is not None and not _is_number(following):
+            words[place] = f"{word}={value}"
+    return words
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    value = _integer(text)
+    if value < 1:
+        message = f"must be at least 1, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:
+    data = field.metadata
+    name = "--" + field.name.replace("_", "-")
+    flags = (*data.get("flags", ()), name)
+    kind = _without_none(hint)
+    # A default of SUPPRESS leaves the dataclass the only place that knows defaults.
+    settings: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS}
+    settings["help"] = (data.get("help") or "").replace("%", "%%")
+    if kind is bool:
+        group.add_argument(*flags, action="store_true", **settings)
+        return
+    if field.default is not None:
+        settings["help"] += f" (default: {_shown(field.default)})"
+    choices = data.get("choices") or (get_args(kind) if get_origin(kind) is Literal else None)
+    if choices:
+        settings |= {"choices": choices, "metavar": data.get("metavar") or "|".join(choices)}
+    else:
+        settings |= {"type": _reader(kind), "metavar": data.get("metavar")}
+    group.add_argument(*flags, **settings)
+    if field.name in _NEGATIVE:
+        settings |= {"type": _negative, "help": f"the negative of {name}"}
+        group.add_argument(f"--{_NEGATIVE[field.name]}", **settings)
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+        return kinds[0]
+    return hint
+
+
+def _reader(kind: Any) -> Callable[[str], Any]:
+    if get_origin(kind) is tuple:
+        return _pair
+    return {int: _integer, float: _number}.get(kind, str)
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        message = f"must be a whole number, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        message = f"must be a number, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _negative(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        message = f"must be at least 0, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return -value
+
+
+def _pair(text: str) -> tuple[float, float]:
+    parts = text.split(",")
+    if len(parts) != 2:
+        message = f"must be two numbers LOW,HIGH, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return _number(parts[0]), _number(parts[1])
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("+-").isdecimal()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
