@@ -1,0 +1,72 @@
+"""Has a network ready before the first picture: its file fetched, its device loaded."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from nukki.cli.progress import is_shown
+from nukki.pipelines.options import RunOptions
+
+__all__ = ["ready"]
+
+
+def ready(
+    model: str,
+    *,
+    card: str | None = None,
+    run: RunOptions,
+    accept_licence: bool = False,
+    offline: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Fetch a network if need be, with a bar on a terminal, and load it once.
+
+    Afterwards it is on this machine and its session is in the cache, so that a wrong name, a
+    licence that was not accepted or a missing device ends a batch before it starts.
+
+    Raises:
+        UnknownModel, CardError, FetchError, ProviderError: As the catalogue, the fetching and the
+            runtime say.
+    """
+    from nukki import api
+    from nukki.zoo.catalog import card_for
+    from nukki.zoo.fetch import ensure
+
+    found, file = card_for(model, card)
+    if file is None:
+        bar = _Bar(f"fetching {found.name}", shown=is_shown(quiet=quiet))
+        try:
+            ensure(
+                found,
+                accept_licence=accept_licence,
+                offline=True if offline else None,
+                progress=bar,
+            )
+        finally:
+            bar.close()
+    api.load(model, card=card, device=run.device, threads=run.threads)
+
+
+class _Bar:
+    """Bytes of a download; drawn from the first call on, so never for a file that is there."""
+
+    def __init__(self, title: str, *, shown: bool) -> None:
+        self._title = title
+        self._shown = shown
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if not self._shown:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                desc=self._title, total=total, unit="B", unit_scale=True, file=sys.stderr
+            )
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
