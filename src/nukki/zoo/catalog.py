@@ -74,10 +74,18 @@ def find(name: str) -> ModelCard:
         return _user(user)
     if is_own(name):
         return _own(name)
-    near = difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
+    near = _near(name.lower())
     message = f"`{name}` is not the name of a model"
     hint = f"use {' or '.join(near)}" if near else "run `nukki models list` for the names"
     raise UnknownModel(message, hint=hint)
+
+
+def _near(name: str) -> list[str]:
+    """Up to three names like `name`: those that begin with it first (`isnet`, `birefnet`)."""
+    known = names()
+    begin = [other for other in known if name and other.startswith(name)]
+    alike = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    return list(dict.fromkeys(begin + alike))[:3]
 
 
 def card_for(model: str, card: str | None = None) -> tuple[ModelCard, Path | None]:
