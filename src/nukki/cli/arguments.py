@@ -14,7 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["Parser", "add_options", "bare_values", "options_from", "positive"]
+__all__ = [
+    "Parser",
+    "add_options",
+    "bare_values",
+    "numbers",
+    "options_from",
+    "positive",
+    "words",
+]
 
 Options = TypeVar("Options")
 
@@ -92,6 +100,24 @@ def positive(text: str) -> int:
         message = f"must be at least 1, got {text!r}"
         raise argparse.ArgumentTypeError(message)
     return value
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words between commas, at least one."""
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
+        message = f"must be words between commas, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return parts
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers above 0 between commas, at least one."""
+    values = tuple(_number(word) for word in words(text))
+    if min(values) <= 0:
+        message = f"must be numbers above 0, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return values
 
 
 def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:

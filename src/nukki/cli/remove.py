@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -264,7 +264,7 @@ def _print_plan(planned: Plan, job: Job, *, as_json: bool) -> int:
 
 
 def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
-    """Have the network and the output folder ready, so that they fail once and not a thousand times.
+    """Have the network and the output folder ready, so that they fail once, not often.
 
     Raises:
         UnknownModel, FetchError, ProviderError, CardError: As loading the network does.
@@ -317,7 +317,7 @@ def _run(planned: Plan, job: Job, args: argparse.Namespace) -> int:
     return exit_code_of(tally, allow_empty=job.allow_empty)
 
 
-def _outcomes(planned: Plan, job: Job, jobs: int | None) -> Iterator[Outcome]:
+def _outcomes(planned: Plan, job: Job, jobs: int | None) -> Generator[Outcome]:
     from nukki.batch.local import run
     from nukki.batch.outcome import failure
 
