@@ -6,17 +6,20 @@ import pytest
 from onnx import TensorProto, helper
 
 
-def network(nodes, inputs, outputs, *, initialisers=(), opset=13, domain=None):
-    """The bytes of an ONNX file."""
-    graph = helper.make_graph(nodes, "tiny", inputs, outputs, list(initialisers))
+def network(nodes, inputs, outputs, *, kinds=None, initialisers=(), opset=13, domain=None):
+    """The bytes of an ONNX file; shapes by name, float32 unless `kinds` says otherwise."""
+
+    def values(shapes):
+        return [
+            helper.make_tensor_value_info(name, (kinds or {}).get(name, TensorProto.FLOAT), shape)
+            for name, shape in shapes.items()
+        ]
+
+    graph = helper.make_graph(nodes, "tiny", values(inputs), values(outputs), list(initialisers))
     opsets = [helper.make_opsetid("", opset)]
     if domain:
         opsets.append(helper.make_opsetid(domain, 1))
     return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
-
-
-def value(name, shape, kind=TensorProto.FLOAT):
-    return helper.make_tensor_value_info(name, kind, shape)
 
 
 @pytest.fixture
@@ -34,9 +37,8 @@ def build(tmp_path):
 
 @pytest.fixture
 def relu(build):
-    """x (1, n) → y = max(x, 0)."""
-    node = helper.make_node("Relu", ["x"], ["y"])
-    return build([node], [value("x", [1, "n"])], [value("y", [1, "n"])])
+    """Input x (1, n), output y = max(x, 0)."""
+    return build([helper.make_node("Relu", ["x"], ["y"])], {"x": [1, "n"]}, {"y": [1, "n"]})
 
 
 @pytest.fixture(autouse=True)

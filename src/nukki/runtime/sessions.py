@@ -7,7 +7,6 @@ Runtime refuses weights that lie outside the file's own folder.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -211,8 +210,7 @@ def get_session(path: Path, *, device: str = "auto", threads: int | None = None)
     except (OSError, ValueError) as error:
         message = f"`{path}` must be an ONNX file, got none: {error}"
         raise InputError(message, hint="check the path of the model") from error
-    # The process id: worker threads do not survive a fork, so a child loads its own.
-    key = (resolved, stat.st_size, stat.st_mtime_ns, wish, count, os.getpid())
+    key = (resolved, stat.st_size, stat.st_mtime_ns, wish, count)
     return _CACHE.get(key, lambda: _load(resolved, wish, count))
 
 
