@@ -101,7 +101,11 @@ def _formats() -> dict[str, bool]:
     from PIL import features
 
     heif = _version("pillow-heif") is not None
-    return {"avif": features.check("avif"), "webp": features.check("webp"), "heic": heif}
+    return {
+        "avif": bool(features.check("avif")),
+        "webp": bool(features.check("webp")),
+        "heic": heif,
+    }
 
 
 def _models() -> dict[str, Any]:
