@@ -1,17 +1,17 @@
-"""A card's files on this machine: embedded, cached, or fetched once and verified."""
+"""A card's files on this machine: embedded, there already, or fetched once and verified."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from nukki.errors import FetchError
-from nukki.zoo import catalog
-from nukki.zoo.cards import ModelCard
+from nukki import settings
+from nukki.errors import FetchError, Offline
+from nukki.zoo import store
+from nukki.zoo.cards import ModelCard, ModelFile
+from nukki.zoo.store import Progress
 
 __all__ = ["Progress", "ensure"]
-
-Progress = Callable[[int, int | None], None]
 
 
 def ensure(
@@ -21,14 +21,72 @@ def ensure(
     offline: bool | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """The verified local file of a network.
+    """The verified local file of a network, fetched if it is not there.
+
+    Args:
+        card: The network.
+        accept_licence: Whether a network that is not for commercial use may be fetched.
+        offline: Whether the network is forbidden; None asks NUKKI_OFFLINE.
+        progress: Called for each file with (bytes so far, bytes in all or None).
+
+    Returns:
+        The path of the graph, the card's first file; the others lie beside it.
 
     Raises:
-        FetchError: If it cannot be had.
+        ChecksumMismatch: If a file is not the one of the card.
+        Offline: If a file is missing and may not be fetched; it says where to put it.
+        FetchError: If a file cannot be had, or its licence was not accepted.
     """
-    if card.embedded:
-        path = catalog.WEIGHTS / card.files[0].name
-        if path.is_file():
-            return path
-    message = f"`{card.name}` must be a network that is embedded, got one that is to be fetched"
-    raise FetchError(message, hint="use `subject`")
+    if not card.files:
+        message = f"`{card.name}`: `files` is missing, so there is nothing to fetch"
+        raise FetchError(message, hint="give the path of the .onnx file with its card")
+    if _missing(card):
+        refuse(card, accept_licence=accept_licence, offline=offline)
+        with store.locked(card):
+            for file in _missing(card):  # asked again: another process may have been faster
+                _fetch(card, file, progress)
+    for file in card.files:
+        if not file.embedded:  # the package's own files are what was installed
+            store.check(card, file)
+    return store.locate(card, card.files[0])
+
+
+def _missing(card: ModelCard) -> list[ModelFile]:
+    return [file for file in card.files if not store.locate(card, file).is_file()]
+
+
+def refuse(card: ModelCard, *, accept_licence: bool, offline: bool | None) -> None:
+    """Raise what forbids fetching the missing files, if anything does."""
+    file = _missing(card)[0]
+    if file.embedded:
+        message = f"`{file.name}` is missing from the package"
+        raise FetchError(message, hint="install nukki again")
+    target = store.locate(card, file)
+    digest = file.digest or "none stated by the publisher"
+    by_hand = f"place the file by `nukki models import {file.name} --as {card.name}`"
+    if not file.urls:
+        message = f"`{target}` is missing, and its card has no address (digest: {digest})"
+        raise FetchError(message, hint=by_hand)
+    if settings.offline() if offline is None else offline:
+        message = f"`{target}` is missing and the network is switched off (digest: {digest})"
+        hint = f"fetch {file.urls[0]} elsewhere, then {by_hand}"
+        raise Offline(message, hint=hint)
+    if card.commercial_use == "no" and not accept_licence:
+        message = (
+            f"`{card.name}` is not for commercial use ({card.weights_licence}) "
+            "and is fetched only when its licence is accepted"
+        )
+        raise FetchError(message, hint=f"read {card.origin}, then add `--accept-licence`")
+
+
+def _fetch(card: ModelCard, file: ModelFile, progress: Progress | None) -> Path:
+    """Fetch one file; without a publisher's digest, an earlier download's pin is asked for."""
+    from nukki.zoo.download import download, drop  # HTTP and TLS: not at each start
+
+    part = store.part_path(card, file)
+    stamp = store.read_stamp(store.locate(card, file))
+    pin = f"sha256:{stamp.sha256}" if stamp is not None and file.digest is None else file.digest
+    hashes = download(replace(file, digest=pin), part, progress=progress)
+    target = store.settle(card, file, part, hashes)
+    drop(part)
+    return target
