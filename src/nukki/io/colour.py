@@ -15,7 +15,15 @@ from PIL import Image, ImageCms
 
 from nukki.types import RGB8, Pixels
 
-__all__ = ["from_srgb", "is_srgb", "profile_space", "rgb8_from", "to_eight_bits", "to_srgb", "usable"]
+__all__ = [
+    "from_srgb",
+    "is_srgb",
+    "profile_space",
+    "rgb8_from",
+    "to_eight_bits",
+    "to_srgb",
+    "usable",
+]
 
 Space = Literal["RGB", "CMYK", "LAB", "L"]
 _SPACES = {b"RGB ": "RGB", b"CMYK": "CMYK", b"GRAY": "L", b"Lab ": "LAB"}
@@ -24,7 +32,7 @@ _PROBE_STEPS = 9
 
 
 def profile_space(profile: bytes | None) -> str | None:
-    """ "RGB", "CMYK", "L" or "LAB" as the profile's header says; None if it is no profile."""
+    """What the profile's header says: "RGB", "CMYK", "L" or "LAB"; None if it is no profile."""
     if not profile or len(profile) < 132 or profile[36:40] != b"acsp":
         return None
     return _SPACES.get(profile[16:20])
@@ -55,8 +63,20 @@ def to_srgb(image: Image.Image, profile: bytes | None, space: Space) -> Image.Im
 
 
 def rgb8_from(pixels: RGB8, profile: bytes | None) -> RGB8:
-    """(H, W, 3) uint8 in the profile's space as (H, W, 3) uint8 in sRGB; the same array if equal."""
-    transform = None if profile is None or is_srgb(profile) else _transform(profile, "RGB")
+    """(H, W, 3) uint8 from the profile's space to sRGB; the same array if they are equal."""
+    if profile is None or is_srgb(profile):
+        return pixels
+    return _applied(pixels, _transform(profile, "RGB"))
+
+
+def from_srgb(pixels: RGB8, profile: bytes | None) -> RGB8:
+    """(H, W, 3) uint8 from sRGB to the profile's space; the same array if they are equal."""
+    if profile is None or is_srgb(profile):
+        return pixels
+    return _applied(pixels, _transform(profile, "RGB", inverse=True))
+
+
+def _applied(pixels: RGB8, transform: ImageCms.ImageCmsTransform | None) -> RGB8:
     if transform is None:
         return pixels
     out = np.empty_like(pixels)
@@ -84,44 +104,23 @@ def to_eight_bits(pixels: Pixels) -> RGB8:
 
 
 @lru_cache(maxsize=16)
-def _transform(profile: bytes | None, space: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(
+    profile: bytes | None, space: str, *, inverse: bool = False
+) -> ImageCms.ImageCmsTransform | None:
+    """From the profile's `space` to sRGB, or back; None where the profile cannot be used."""
     try:
-        source = (
+        theirs = (
             ImageCms.createProfile("LAB")
             if profile is None and space == "LAB"
             else ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
         )
+        ends = [(theirs, space), (ImageCms.createProfile("sRGB"), "RGB")]
+        (source, mode), (target, target_mode) = reversed(ends) if inverse else ends
         return ImageCms.buildTransform(
             source,
-            ImageCms.createProfile("sRGB"),
-            space,
-            "RGB",
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None
-
-
-def from_srgb(pixels: RGB8, profile: bytes | None) -> RGB8:
-    """(H, W, 3) uint8 in sRGB as (H, W, 3) uint8 in the profile's space; the same array if equal."""
-    if profile is None or is_srgb(profile):
-        return pixels
-    transform = _inverse(profile)
-    if transform is None:
-        return pixels
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.array(ImageCms.applyTransform(image, transform))
-
-
-@lru_cache(maxsize=16)
-def _inverse(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    try:
-        return ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"),
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            "RGB",
-            "RGB",
+            target,
+            mode,
+            target_mode,
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )

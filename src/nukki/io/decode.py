@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +185,8 @@ def _unknown(name: str, data: bytes) -> InputError:
 
 def _png(name: str, data: bytes, max_pixels: int | None, allow_truncated: bool) -> Found:
     if data[12:16] == b"IHDR" and len(data) >= 24:
-        check_size(name, *struct.unpack_from(">II", data, 16), max_pixels)
+        width, height = struct.unpack_from(">II", data, 16)
+        check_size(name, width, height, max_pixels)
     file = pngfile.parse(name, data, allow_truncated=allow_truncated)
     check_size(name, file.width, file.height, max_pixels)
     found = Found(
@@ -251,9 +252,7 @@ def _through_pillow(
 def _tiff(name: str, data: bytes, found: Found, allow_truncated: bool) -> Found:
     from nukki.io.tiff import described, page_count, read_sixteen
 
-    image = found.image
-    if image is None:  # pragma: no cover - the caller has just opened it
-        return found
+    image = cast("ImageFile.ImageFile", found.image)
     with quiet():
         found.exif = described(image)
         found.orientation = _tag(image, 274)
@@ -306,7 +305,7 @@ def _reader(name: str, kind: str) -> Callable[[Any], ImageFile.ImageFile]:
         from PIL.GifImagePlugin import GifImageFile as Reader  # type: ignore[assignment]
     else:
         try:
-            from pillow_heif import HeifImageFile as Reader
+            from pillow_heif import HeifImageFile as Reader  # type: ignore[assignment]
         except ImportError as error:
             message = f"`{name}` is a HEIC picture, which needs the package pillow-heif"
             raise MissingExtra(message, hint='pip install "nukki[heif]"') from error

@@ -40,7 +40,7 @@ class _Directory:
 
 
 def without_prefix(blob: bytes | None) -> bytes | None:
-    r"""The blob without the "Exif\0\0" that JPEG puts before it; None if it is no TIFF structure."""
+    r"""The blob less the "Exif\0\0" that JPEG puts before it; None if it is no TIFF structure."""
     if not blob:
         return None
     if blob[:6] == b"Exif\0\0":

@@ -33,7 +33,10 @@ def load(
         return _load_path(Path(source))
     if hasattr(source, "read"):
         return _load_file(source)
-    message = f"`{type(source).__name__}` is not a picture: expected a path, bytes, a binary file, a PIL image or an array"
+    message = (
+        f"`{type(source).__name__}` is not a picture: "
+        "expected a path, bytes, a binary file, a PIL image or an array"
+    )
     raise InputError(message, hint="pass a path, or an array of uint8 or uint16")
 
 
@@ -104,7 +107,7 @@ def _write_file(target: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
     try:
         while rest:
-            taken = target.write(rest)
+            taken = cast("int | None", target.write(rest))
             if taken is None:
                 if isinstance(target, io.RawIOBase):
                     raise BlockingIOError(errno.EAGAIN, "the pipe is full and does not block")

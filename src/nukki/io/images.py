@@ -335,7 +335,7 @@ def _reduced(pixels: Pixels, alpha: Array | None, factor: int) -> RGB8:
         band = Image.fromarray(np.ascontiguousarray(colour.to_eight_bits(pixels[top : top + step])))
         if alpha is not None:
             mask = Image.fromarray(
-                np.ascontiguousarray(colour.to_eight_bits(cast("Pixels", alpha[top : top + step])))
+                np.ascontiguousarray(colour.to_eight_bits(alpha[top : top + step]))
             )
             grey = Image.new("RGB", band.size, (_MID_GREY,) * 3)
             grey.paste(band, mask=mask)

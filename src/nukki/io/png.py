@@ -89,7 +89,7 @@ def _rows(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] |
     if 0 in shape or max(shape[:2]) > 0x7FFFFFFF:
         message = f"`pixels` must have 1 to 2³¹-1 rows and columns, got {shape}"
         raise InputError(message, hint="check the crop")
-    return np.ascontiguousarray(pixels).reshape(shape[0], -1)
+    return np.ascontiguousarray(pixels).reshape((shape[0], -1))
 
 
 def _data(
@@ -123,7 +123,7 @@ def _block(
     pixel_bytes: int,
     effort: Effort,
 ) -> tuple[bytes, int, int]:
-    """Rows top to bottom filtered and deflated, the Adler-32 of the filtered bytes, their number."""
+    """Rows filtered and deflated, the Adler-32 of the filtered bytes, and their number."""
     block = _network_order(rows[max(0, top - 1) : bottom])
     count = bottom - top
     out = np.empty((count, block.shape[1] + 1), np.uint8)

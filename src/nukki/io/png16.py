@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from nukki.io.faults import damaged, truncated
-from nukki.io.pngfile import PngFile
+from nukki.io.pngfile import INFLATE_FAULTS, PngFile
 
 __all__ = ["read_pixels"]
 
@@ -30,7 +30,8 @@ NONE, SUB, UP, AVERAGE, PAETH = range(5)
 _BAND = 256
 # Adam7: first row, first column, step of rows, step of columns of each pass.
 _PASSES = (
-    (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1),
+    (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4),
+    (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1),
 )  # fmt: skip
 _WHOLE = ((0, 0, 1, 1),)
 
@@ -72,7 +73,7 @@ def _inflate(name: str, file: PngFile, expected: int, allow_truncated: bool) -> 
             if size < expected:
                 parts.append(inflater.decompress(part, expected - size))
                 size += len(parts[-1])
-    except isal_zlib.error as error:
+    except INFLATE_FAULTS as error:
         if not allow_truncated:
             raise damaged(name, "PNG", "its pixels cannot be inflated") from error
         file.notes.append("the pixels are damaged: rows are missing")

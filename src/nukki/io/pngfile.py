@@ -6,15 +6,18 @@ PNG Specification, third edition, W3C 2025, sections 5 and 11. Every checksum is
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass, field
+from typing import cast
 
 from isal import isal_zlib
 
 from nukki.errors import InputError
 from nukki.io.faults import damaged, truncated
 
-__all__ = ["PngFile", "parse"]
+__all__ = ["INFLATE_FAULTS", "PngFile", "parse"]
 
+INFLATE_FAULTS = (zlib.error, ValueError, EOFError, cast("type[Exception]", isal_zlib.error))
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST_PROFILE = 1 << 24
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -158,5 +161,5 @@ def _profile(body: bytes) -> bytes | None:
     _, _, rest = body.partition(b"\0")
     try:
         return bytes(isal_zlib.decompressobj().decompress(rest[1:], _LARGEST_PROFILE)) or None
-    except (isal_zlib.error, ValueError, EOFError):
+    except INFLATE_FAULTS:
         return None

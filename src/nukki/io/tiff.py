@@ -135,9 +135,10 @@ def page_count(image: Any) -> int:
 
 def _strip(rows: NDArray[np.uint8] | NDArray[np.uint16], order: str) -> bytes:
     """Rows as differences to the pixel on the left, deflated."""
+    kind = f"{order}u{rows.dtype.itemsize}"
     flat = rows.copy()
     flat[:, 1:] -= rows[:, :-1]
-    return bytes(isal_zlib.compress(flat.astype(flat.dtype.newbyteorder(order)).tobytes(), 3))
+    return bytes(isal_zlib.compress(flat.astype(kind).tobytes(), 3))
 
 
 @dataclass
