@@ -5,7 +5,7 @@
     cut = nukki.remove("cat.jpg")
     cut.save("cat.png")
 
-The public names are loaded when they are first used: importing nukki loads neither NumPy nor Pillow.
+Public names are loaded when they are first used: importing nukki loads neither NumPy nor Pillow.
 """
 
 from __future__ import annotations

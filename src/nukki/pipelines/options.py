@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009 (option() is dataclasses.field with words for a front end)
 """The one table of options: the API, the command line, HTTP and the page read it.
 
 Each option is a field; `option(...)` carries what a front end needs to show it. Nothing heavy is

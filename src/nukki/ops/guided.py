@@ -1,0 +1,127 @@
+"""The guided filter: local linear models from colour to alpha.
+
+In every window the alpha is modelled as a linear function of the picture's colour,
+
+    alpha = a · I + b,      (a, b) = argmin Σ w (a · I + b - p)² + eps |a|²
+
+p being a coarse alpha and w how much each pixel of it is believed. With w = 1 this is the guided
+filter of He, Sun, Tang 2013 ("Guided Image Filtering", TPAMI 35(6)), eq. 19-21 for a colour guide.
+With w small where p is unsure, the model is learnt from the sure pixels on both sides of an edge
+and decides the pixels between by their colour. Coefficients are computed on a reduced picture and
+enlarged (He & Sun 2015, "Fast Guided Filter", arXiv:1505.00996).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["guided_coefficients", "window_sum"]
+
+Planes = NDArray[np.float32]
+
+
+def window_sum(planes: Planes, radius: int) -> Planes:
+    """Sum over the (2·radius + 1)² window around each pixel; outside counts as 0.
+
+    Window lengths are put together from doubled partial sums, so the cost grows with log(radius)
+    and rounding does not pile up as it does in running sums.
+
+    Args:
+        planes: (C, H, W) float32.
+        radius: At least 0.
+    """
+    return _sum_along(_sum_along(planes, radius, 1), radius, 2)
+
+
+def _sum_along(planes: Planes, radius: int, axis: int) -> Planes:
+    """Sum of 2·radius + 1 neighbours along `axis`."""
+    if radius == 0:
+        return planes
+    length = planes.shape[axis]
+    shape = list(planes.shape)
+    shape[axis] = length + 2 * radius
+    padded = np.zeros(shape, np.float32)
+    padded[_cut(axis, radius, radius + length)] = planes
+    window = 2 * radius + 1
+    total: Planes | None = None
+    part, size, start = padded, 1, 0  # part[i] = sum of `size` values from i on
+    while True:
+        if window & size:
+            piece = part[_cut(axis, start, start + length)]
+            total = piece.copy() if total is None else np.add(total, piece, out=total)
+            start += size
+        if size * 2 > window:
+            break
+        many = part.shape[axis] - size
+        part = part[_cut(axis, 0, many)] + part[_cut(axis, size, size + many)]
+        size *= 2
+    return planes if total is None else total
+
+
+def _cut(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+    """Index of `start:stop` along `axis` of a (C, H, W) array."""
+    return (*(slice(None),) * axis, slice(start, stop))
+
+
+def guided_coefficients(
+    guide: Planes, coarse: NDArray[np.float32], weight: NDArray[np.float32], radius: int, eps: float
+) -> Planes:
+    """Linear model from colour to alpha around each pixel, averaged over its windows.
+
+    Args:
+        guide: (3, H, W), colours in 0..1.
+        coarse: (H, W), alpha in 0..1.
+        weight: (H, W), above 0: how much each pixel of `coarse` is believed.
+        radius: Of the window.
+        eps: Colour variance below which a window counts as flat, as a share of 1².
+
+    Returns:
+        (4, H, W): a for red, green, blue, then b; alpha = a · colour + b.
+    """
+    red, green, blue = guide
+    planes = np.stack(
+        [
+            np.ones_like(coarse),
+            red, green, blue,
+            red * red, red * green, red * blue, green * green, green * blue, blue * blue,
+            coarse,
+            red * coarse, green * coarse, blue * coarse,
+        ]
+    )  # fmt: skip
+    planes *= weight
+    sums = window_sum(planes, radius)
+    # Overlapping sums of rounded weights can leave 0 where nothing is believed.
+    sums /= np.maximum(sums[0], 1e-6)
+    mean, second, target, cross = sums[1:4], sums[4:10], sums[10], sums[11:14]
+    a = _solve(mean, second, cross - mean * target, eps)
+    b = target - np.einsum("chw,chw->hw", a, mean)
+    fitted = np.concatenate([a, b[None]])
+    # A window that believes its pixels more has more say in the average of the models.
+    say = window_sum(weight[None], radius)
+    averaged = window_sum(np.concatenate([fitted * say, say]), radius)
+    return np.asarray(averaged[:4] / np.maximum(averaged[4], 1e-6), np.float32)
+
+
+def _solve(mean: Planes, second: Planes, covariance: Planes, eps: float) -> Planes:
+    """Solve (Σ + eps·1) a = cov(I, p) for every pixel by the adjugate of the 3 × 3 matrix."""
+    red, green, blue = mean
+    rr = second[0] - red * red + eps
+    rg = second[1] - red * green
+    rb = second[2] - red * blue
+    gg = second[3] - green * green + eps
+    gb = second[4] - green * blue
+    bb = second[5] - blue * blue + eps
+    m_rr, m_rg, m_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
+    m_gg, m_gb, m_bb = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    determinant = rr * m_rr + rg * m_rg + rb * m_rb
+    c_r, c_g, c_b = covariance
+    a = np.stack(
+        [
+            m_rr * c_r + m_rg * c_g + m_rb * c_b,
+            m_rg * c_r + m_gg * c_g + m_gb * c_b,
+            m_rb * c_r + m_gb * c_g + m_bb * c_b,
+        ]
+    )
+    a /= np.maximum(determinant, 1e-12)
+    return a

@@ -1,0 +1,123 @@
+"""Cutting out: map → edges → what the user asked for → colours."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import numpy as np
+
+from nukki.io.images import Picture
+from nukki.ops import alpha as shape
+from nukki.ops.composite import sharpen
+from nukki.ops.foreground import estimate_foreground
+from nukki.ops.grid import enlarge
+from nukki.ops.measures import confidence
+from nukki.ops.refine import Refinement, refine
+from nukki.pipelines.options import RemoveOptions
+from nukki.pipelines.results import Background, Cutout
+from nukki.types import RGB8, Alpha, Pixels
+
+__all__ = ["Mapper", "remove"]
+
+REFINEMENTS = {
+    "fast": Refinement(passes=1, cell=3),
+    "auto": Refinement(passes=1, cell=4),
+    "best": Refinement(passes=3, cell=4),
+}
+SUBJECT_CONFIDENCE = 0.5  # below it the network does not believe its own map
+SUBJECT_SHARE = 0.0005  # of the picture; smaller maps are specks of noise
+
+
+class Mapper(Protocol):
+    """What finds the subject: `tasks.saliency.Saliency`, or anything that maps a picture."""
+
+    def reduction(self, height: int, width: int) -> int:
+        """By how much a photo of that size may be reduced first."""
+        ...
+
+    def predict(self, image: RGB8) -> Alpha:
+        """A map of the subject, at any resolution."""
+        ...
+
+
+def remove(
+    picture: Picture,
+    options: RemoveOptions,
+    mapper: Mapper,
+    *,
+    background: Background | None = None,
+    threads: int = 1,
+) -> Cutout:
+    """Cut the subject out of a picture.
+
+    Args:
+        picture: The photo.
+        options: What is wished; `model`, `card` and `background` are resolved by the caller.
+        mapper: Finds the subject.
+        background: What `Cutout.save` puts behind the subject.
+        threads: How many threads the steps after the network may use. The result does not
+            depend on it.
+
+    Returns:
+        The cut-out. Where there is no subject, `found` is False and the alpha is as computed.
+    """
+    started = time.perf_counter()
+    height, width = picture.height, picture.width
+    image = picture.rgb8(reduce=mapper.reduction(height, width))
+    subject = mapper.predict(image)
+    sure = confidence(subject)
+    found = sure >= SUBJECT_CONFIDENCE and float(subject.mean()) >= SUBJECT_SHARE
+    mapped = time.perf_counter()
+    if options.edges == "none":
+        alpha = enlarge(subject, height, width)
+    else:
+        alpha = refine(picture.pixels, subject, REFINEMENTS[options.edges], threads=threads)
+    alpha = adjust(alpha, options)
+    if picture.alpha is not None:
+        # What the file had cut away stays away.
+        full = np.float32(np.iinfo(picture.alpha.dtype).max)
+        alpha = alpha * (picture.alpha.astype(np.float32) / full)
+    edged = time.perf_counter()
+    foreground: Pixels = picture.pixels
+    if options.colours == "estimate":
+        foreground = estimate_foreground(picture.pixels, alpha, threads=threads)
+    if options.sharpen:
+        foreground = sharpen(foreground, options.sharpen)
+    coloured = time.perf_counter()
+    cutout = Cutout(
+        picture=picture,
+        foreground=foreground,
+        alpha=alpha,
+        confidence=sure,
+        found=found,
+        road="salient",
+        hidden=options.hidden,
+        background=background,
+        seconds={
+            "network": mapped - started,
+            "edges": edged - mapped,
+            "colours": coloured - edged,
+        },
+        threads=threads,
+    )
+    return cutout if options.crop is None else cutout.cropped(options.crop)
+
+
+def adjust(alpha: Alpha, options: RemoveOptions) -> Alpha:
+    """Apply the options that change the alpha, in the order in which the table has them."""
+    if options.threshold is not None:
+        alpha = shape.levels(alpha, *options.threshold)
+    if options.binary:
+        alpha = shape.levels(alpha, 0.5, 0.5)
+    if options.fill_holes:
+        alpha = shape.fill_holes(alpha)
+    if options.drop_specks:
+        alpha = shape.drop_specks(alpha)
+    if options.largest:
+        alpha = shape.keep_largest(alpha)
+    if options.grow:
+        alpha = shape.grow(alpha, options.grow)
+    if options.feather:
+        alpha = shape.feather(alpha, options.feather, outwards=options.feather_out)
+    return 1 - alpha if options.invert else alpha

@@ -1,0 +1,175 @@
+"""What a wish gives back. Frozen; arrays in it are the caller's to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nukki.errors import InputError
+from nukki.io.colour import from_srgb
+from nukki.io.encode import Encoding, encode, format_of, supports_alpha
+from nukki.io.files import write
+from nukki.io.images import Picture
+from nukki.ops.alpha import bounds, quantise
+from nukki.ops.composite import bleed, compose, cover, join
+from nukki.pipelines.options import Hidden
+from nukki.types import RGBA, Alpha, Box, Pixels
+
+__all__ = ["Background", "Cutout"]
+
+Background = tuple[int, int, int] | Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A subject and how much of each pixel belongs to it.
+
+    Attributes:
+        picture: The photo it was cut from.
+        foreground: (H, W, 3), the photo's depth and colour space: the subject's own colours.
+        alpha: (H, W) float32 in 0..1.
+        confidence: 0..1, how sure the network is; absolute.
+        found: Whether there is a subject at all.
+        road: How the subject was found, "salient".
+        hidden: What `rgba` holds under a saved alpha of 0.
+        background: What `save` puts behind the subject, if anything.
+        seconds: Time of each step.
+        threads: How many threads its methods may use.
+    """
+
+    picture: Picture
+    foreground: Pixels
+    alpha: Alpha
+    confidence: float
+    found: bool
+    road: str
+    hidden: Hidden = "zero"
+    background: Background | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    threads: int = 1
+
+    def rgba(self) -> RGBA:
+        """(H, W, 4) with straight alpha, in the photo's depth.
+
+        Pixels of full alpha are bit-identical to the photo; under alpha 0 is what `hidden` says.
+        """
+        wipe = self.hidden != "keep"
+        joined = join(self.foreground, self.alpha, wipe=wipe, threads=self.threads)
+        return bleed(joined) if self.hidden == "bleed" else joined
+
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W) uint8: the alpha as a grey picture, rounded to the nearest."""
+        return quantise(self.alpha)
+
+    def box(self) -> Box | None:
+        """Bounds of everything whose saved alpha is above 0; None where there is nothing."""
+        return bounds(self.alpha)
+
+    def cropped(self, margin: int = 0) -> Cutout:
+        """The cut-out within its box and `margin` more pixels; as it is where nothing was found.
+
+        Raises:
+            InputError: If `margin` is negative.
+        """
+        if margin < 0:
+            message = f"`margin` must be at least 0, got {margin}"
+            raise InputError(message, hint="give the pixels around the subject")
+        box = self.box()
+        if box is None:
+            return self
+        part = box.grown(margin, *self.alpha.shape).slices()
+        own = self.picture.alpha
+        picture = replace(
+            self.picture,
+            pixels=self.picture.pixels[part],
+            alpha=None if own is None else own[part],
+        )
+        return replace(
+            self, picture=picture, foreground=self.foreground[part], alpha=self.alpha[part]
+        )
+
+    def over(self, background: Background) -> Picture:
+        """The subject before another background.
+
+        Args:
+            background: (red, green, blue) in sRGB 0..255, or a picture, which is enlarged or
+                reduced to fill the photo and cropped around its middle.
+
+        Returns:
+            A picture of the photo's size, depth and colour space.
+        """
+        pixels = compose(
+            self.foreground, self.alpha, self._behind(background), threads=self.threads
+        )
+        return replace(self.picture, pixels=pixels, alpha=None)
+
+    def _behind(self, background: Background) -> Pixels:
+        """The background in the photo's depth and colour space: (3,) or (H, W, 3)."""
+        profile = self.picture.icc_profile
+        if isinstance(background, Picture):
+            filled = cover(background.rgb8(), *self.alpha.shape)
+            behind = from_srgb(filled, profile)
+        else:
+            one = np.array([[background]], np.uint8)
+            behind = from_srgb(one, profile)[0, 0]
+        if self.foreground.dtype == np.uint16:
+            return behind.astype(np.uint16) * np.uint16(257)
+        return behind
+
+    def save(
+        self,
+        target: str | PathLike[str] | BinaryIO,
+        format: str | None = None,
+        *,
+        mask: bool = False,
+        **encoding: Any,
+    ) -> None:
+        """Write the cut-out, with the photo's ICC profile, resolution and EXIF.
+
+        Args:
+            target: A path, which is replaced in one step, or a binary file object.
+            format: "png", "webp", "avif", "tiff" or "jpeg"; from the name where None.
+            mask: Write the alpha as a grey picture instead.
+            **encoding: Fields of `io.encode.Encoding`: png, quality, lossless.
+
+        Raises:
+            InputError: If the format has no alpha and there is no background.
+            OutputError: If it could not be written.
+        """
+        write(target, self.encode(format_of(target, format), mask=mask, **encoding))
+
+    def encode(self, format: str = "png", *, mask: bool = False, **encoding: Any) -> bytes:
+        """The bytes that `save` writes; takes what `save` takes."""
+        picture, how = self.picture, _encoding(encoding)
+        if mask:
+            return encode(self.mask(), format, dpi=picture.dpi, encoding=how)
+        pixels: Pixels
+        if self.background is not None:
+            pixels = self.over(self.background).pixels
+        elif not supports_alpha(format):
+            message = f"{format.upper()} has no transparency, and the cut-out needs it"
+            raise InputError(message, hint="add --background white, or write a PNG or WebP")
+        else:
+            pixels = self.rgba()
+        return encode(
+            pixels,
+            format,
+            icc_profile=picture.icc_profile,
+            dpi=picture.dpi,
+            exif=picture.exif,
+            encoding=how,
+        )
+
+
+def _encoding(options: dict[str, Any]) -> Encoding:
+    try:
+        return Encoding(**options)
+    except TypeError as error:
+        known = ", ".join(Encoding.__dataclass_fields__)
+        message = f"unknown way of encoding in {', '.join(options)}"
+        raise InputError(message, hint=f"known are {known}") from error
