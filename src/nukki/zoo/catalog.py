@@ -16,7 +16,7 @@ from nukki import settings
 from nukki.errors import CardError, InputError, UnknownModel
 from nukki.zoo.cards import CommercialUse, ModelCard, Task, load_card
 
-__all__ = ["broken", "card_for", "cards", "find", "is_own", "names", "own_names"]
+__all__ = ["broken", "card_for", "card_path", "cards", "find", "is_own", "names", "own_names"]
 
 CARDS = Path(__file__).parent / "cards"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -78,6 +78,11 @@ def find(name: str) -> ModelCard:
     message = f"`{name}` is not the name of a model"
     hint = f"use {' or '.join(near)}" if near else "run `nukki models list` for the names"
     raise UnknownModel(message, hint=hint)
+
+
+def card_path(name: str) -> Path:
+    """The file of the card that `find` reads."""
+    return CARDS / f"{name}.toml" if is_own(name) else settings.cards_folder() / f"{name}.toml"
 
 
 def _near(name: str) -> list[str]:
