@@ -60,8 +60,8 @@ def add_options(parser: argparse.ArgumentParser, options: type[Any]) -> None:
         parser: Gets a group named by the dataclass's description.
         options: A dataclass whose fields were made by `pipelines.options.option`.
     """
-    description = (options.__doc__ or options.__name__).strip().splitlines()[0]
-    group = parser.add_argument_group(description.rstrip(".").lower())
+    description = (options.__doc__ or options.__name__).partition(".")[0]
+    group = parser.add_argument_group(description.strip().lower())
     hints = get_type_hints(options)
     for field in fields(options):
         _add(group, field, hints[field.name])
@@ -133,6 +133,8 @@ def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:
         return
     if field.default is not None:
         settings["help"] += f" (default: {_shown(field.default)})"
+    if field.name in _BARE:
+        settings["help"] += f" ({_BARE[field.name]} where left out)"
     choices = data.get("choices") or (get_args(kind) if get_origin(kind) is Literal else None)
     if choices:
         settings |= {"choices": choices, "metavar": data.get("metavar") or "|".join(choices)}

@@ -18,11 +18,12 @@ __all__ = ["add", "handle"]
 
 _EPILOG = """\
 Times are medians over --repeat calls in one process, after the network was loaded:
-  decode         JPEG bytes to pixels
-  network        pixels to alpha at full size
-  edges+colours  the rest of the cut-out
-  encode         to PNG bytes
-  whole          JPEG bytes to PNG bytes, timed by itself
+  decode   JPEG bytes to pixels
+  network  pixels to a map of the subject
+  edges    map to alpha at full size
+  colours  the subject's own colours at the edge
+  encode   to PNG bytes
+  whole    JPEG bytes to PNG bytes, timed by itself
 """
 
 
@@ -66,7 +67,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def handle(args: argparse.Namespace) -> int:
     """Run the command; gives its exit code."""
-    from nukki.cli.network import ready
+    from nukki.cli.network import loading, ready
     from nukki.evaluate.bench import measured, table
 
     for way in args.edges:
@@ -92,8 +93,7 @@ def handle(args: argparse.Namespace) -> int:
                         edges=way,
                         megapixels=size,
                         repeat=args.repeat,
-                        device=run.device,
-                        threads=run.threads,
+                        **loading(run),
                         accept_licence=args.accept_licence,
                     )
                     if args.json:

@@ -108,6 +108,7 @@ def handle(args: argparse.Namespace) -> int:
 
 
 def _row(photo: str, run: RunOptions, args: argparse.Namespace) -> list[Cell]:
+    from nukki.cli.network import loading
     from nukki.evaluate.sheet import compared
 
     cells = []
@@ -117,8 +118,7 @@ def _row(photo: str, run: RunOptions, args: argparse.Namespace) -> list[Cell]:
         args.models,
         edges=args.edges,
         largest=args.cell,
-        device=run.device,
-        threads=run.threads,
+        **loading(run),
         accept_licence=args.accept_licence,
     ):
         cells.append(cell)

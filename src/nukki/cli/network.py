@@ -8,7 +8,7 @@ from typing import Any
 from nukki.cli.progress import is_shown
 from nukki.pipelines.options import RunOptions
 
-__all__ = ["ready"]
+__all__ = ["loading", "ready"]
 
 
 def ready(
@@ -45,7 +45,12 @@ def ready(
             )
         finally:
             bar.close()
-    api.load(model, card=card, device=run.device, threads=run.threads)
+    api.load(model, card=card, **loading(run))
+
+
+def loading(run: RunOptions) -> dict[str, Any]:
+    """The options as the API takes them: "auto" leaves the choice to NUKKI_DEVICE."""
+    return {"device": None if run.device == "auto" else run.device, "threads": run.threads}
 
 
 class _Bar:

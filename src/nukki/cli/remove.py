@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import sys
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from nukki.pipelines.options import OutputOptions, ReadOptions, RemoveOptions, R
 if TYPE_CHECKING:
     from nukki.batch.outcome import Outcome, Tally
     from nukki.batch.plan import Item, Plan
-    from nukki.pipelines.results import Cutout
+    from nukki.pipelines.results import Background, Cutout
 
 __all__ = ["add", "handle"]
 
@@ -51,6 +50,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "remove",
         help="cut the subject out",
+        usage="nukki remove INPUT… [-o OUT] [options]",
         description="Cut the subject out of pictures: RGBA with straight alpha and clean edges.",
         epilog=_EPILOG,
     )
@@ -70,9 +70,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     files.add_argument("--dry-run", action="store_true", help="only print what would be written")
     files.add_argument("--report", metavar="FILE", help="write a line of JSON a picture to FILE")
     files.add_argument("--json", action="store_true", help="print a line of JSON a picture")
-    files.add_argument(
-        "--jobs", type=positive, metavar="N", help="pictures at a time (default: 2, for one 1)"
-    )
+    files.add_argument("--jobs", type=positive, metavar="N", help="pictures at a time (default: 2)")
     for options in (RemoveOptions, OutputOptions, ReadOptions, RunOptions):
         add_options(command, options)
     models = command.add_argument_group("fetching the network")
@@ -84,7 +82,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Everything about a run but the pictures."""
+    """Everything about a run but the pictures; `behind` is the background, read once."""
 
     remove: RemoveOptions
     output: OutputOptions
@@ -95,6 +93,7 @@ class Job:
     resume: bool = False
     allow_empty: bool = False
     accept_licence: bool = False
+    behind: Background | None = None
 
     def standing(self, item: Item) -> Outcome | None:
         """The outcome of an item whose result is there already; None where it is to be done."""
@@ -123,6 +122,7 @@ class Job:
         """
         from nukki import api
         from nukki.batch.outcome import Outcome
+        from nukki.cli.network import loading
 
         standing = self.standing(item)
         if standing is not None:
@@ -131,9 +131,9 @@ class Job:
         source = sys.stdin.buffer.read() if item.source is None else item.source
         cut = api.remove(
             source,
-            **asdict(self.remove),
+            **asdict(self.remove) | {"background": self.behind},
             **asdict(self.read),
-            **asdict(self.run),
+            **loading(self.run),
             accept_licence=self.accept_licence,
         )
         written = cut.found or self.allow_empty
@@ -150,37 +150,21 @@ class Job:
         )
 
     def _write(self, cut: Cutout, target: Path | None) -> None:
-        name = self.output.format or ("png" if target is None else None)
+        how: dict[str, Any] = {
+            "mask": self.mask,
+            "png": self.output.png,
+            "quality": self.output.quality,
+            "lossless": self.output.lossless,
+        }
         if target is None:
-            buffer = io.BytesIO()
-            self._save(cut, buffer, name)
-            sys.stdout.buffer.write(buffer.getvalue())
+            sys.stdout.buffer.write(cut.encode(self.output.format or "png", **how))
             sys.stdout.buffer.flush()
             return
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _no_folder(target.parent, error) from error
-        self._save(cut, target, name)
-
-    def _save(self, cut: Cutout, target: Path | io.BytesIO, name: str | None) -> None:
-        encoding = {
-            "png": self.output.png,
-            "quality": self.output.quality,
-            "lossless": self.output.lossless,
-        }
-        if not self.mask:
-            cut.save(target, name, **encoding)
-            return
-        from nukki.io.encode import Encoding, encode, format_of, write
-
-        data = encode(
-            cut.mask(),
-            format_of(target, name),
-            dpi=cut.picture.dpi,
-            encoding=Encoding(**encoding),  # type: ignore[arg-type]
-        )
-        write(target, data)
+        cut.save(target, self.output.format, **how)
 
 
 def handle(args: argparse.Namespace) -> int:
@@ -204,6 +188,7 @@ def handle(args: argparse.Namespace) -> int:
         return _print_plan(planned, job, as_json=args.json)
     if planned.items:
         _prepare(planned, job, args)
+        job = replace(job, behind=_behind(job.remove.background))
     return _run(planned, job, args)
 
 
@@ -285,6 +270,27 @@ def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
             planned.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _no_folder(planned.folder, error) from error
+
+
+def _behind(word: str | None) -> Background | None:
+    """The background that a word names, read before the first picture."""
+    if word is None:
+        return None
+    from PIL import ImageColor
+
+    from nukki import api
+
+    try:
+        red, green, blue = ImageColor.getrgb(word)[:3]
+    except ValueError:
+        pass
+    else:
+        return red, green, blue
+    try:
+        return api.read(word)
+    except InputError as error:
+        message = f"`--background` must be a colour or a picture file, got {word!r}"
+        raise InputError(message, hint="try white, #ff8800 or the path of a picture") from error
 
 
 def _no_folder(folder: Path, error: OSError) -> OutputError:

@@ -87,7 +87,12 @@ def compared(
             seconds = perf_counter() - start
             found = f"confidence {cut.confidence:.2f}" if cut.found else "nothing found"
             title = f"{model}, edges {way}"
-            yield cell(cut.rgba(), title, f"{seconds:.2f} s, {found}", largest=largest)
+            yield cell(
+                np.asarray(cut.rgba(), np.uint8),
+                title,
+                f"{seconds:.2f} s, {found}",
+                largest=largest,
+            )
 
 
 def sheet(rows: Iterable[Sequence[Cell]], *, backdrop: str = "checker") -> RGB8:
