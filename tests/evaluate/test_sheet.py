@@ -89,7 +89,7 @@ def test_a_row_is_the_photo_and_every_network_and_way(astronaut):
         "subject, edges none",
         "subject, edges fast",
     ]
-    assert cells[0].caption == "120 × 120"
+    assert cells[0].caption == "120 x 120"
     assert all(" s, " in one.caption for one in cells[1:])
     assert [one.picture.shape for one in cells] == [(100, 100, 3), (100, 100, 4), (100, 100, 4)]
 

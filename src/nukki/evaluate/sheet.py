@@ -78,7 +78,7 @@ def compared(
     """
     pixels = api.read(photo).rgb8()
     height, width = pixels.shape[:2]
-    yield cell(pixels, name, f"{width} × {height}", largest=largest)
+    yield cell(pixels, name, f"{width} x {height}", largest=largest)
     for model in models:
         for way in edges:
             api.remove(_speck(), model=model, edges=way, **options)
@@ -179,14 +179,16 @@ def _write(
     width: int,
 ) -> None:
     font = _font()
-    shown = text
-    while shown and font.getlength(shown if shown == text else shown + "…") > width:
-        shown = shown[:-1]
-    draw.text(place, shown if shown == text else shown + "…", fill=ink, font=font)
+    shown, kept = text, text
+    while kept and font.getlength(shown) > width:
+        kept = kept[:-1]
+        shown = kept + "..."
+    draw.text(place, shown, fill=ink, font=font)
 
 
 @cache
 def _font() -> Any:
+    """Pillow's own font: it holds Latin letters, but neither × nor …."""
     return ImageFont.load_default(_TEXT_SIZE)
 
 
