@@ -12,10 +12,13 @@ down to a reduced picture; the last step to full size takes the enlarged colours
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
+from nukki.ops.refine import Guide, make_guide
 from nukki.ops.tiles import each, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
@@ -23,24 +26,46 @@ __all__ = ["estimate_foreground"]
 
 REGULARISATION = 1e-5  # R, the paper's value
 GRADIENT = 1.0  # G, likewise
-SMALL, STEPS_SMALL, STEPS = 32, 10, 2  # levels up to 32 pixels iterate 10 times, larger ones twice
+SMALL, STEPS_SMALL, STEPS = (
+    32,
+    10,
+    3,
+)  # levels up to 32 pixels iterate 10 times, larger ones 3 times
 TILE = 256
-HALO = 48
-FINEST = 1000  # a picture whose long side is larger is solved at half, a third … of its size
+COARSE = 4  # how much smaller the picture is that is solved as a whole, before the tiles
+# In pixels of the finest level: what the steps on two levels, and enlarging, can see.
+HALO = 12
 
 Planes = NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What every tile needs.
+
+    Attributes:
+        image: (3, h, w), the picture at the finest level.
+        cover: (h, w), its alpha.
+        coarse: (6, h / COARSE, w / COARSE), F and B of the whole picture.
+        factor: How much smaller the finest level is than the picture.
+    """
+
+    image: Planes
+    cover: Planes
+    coarse: Planes
+    factor: int
+
+
 def estimate_foreground(
-    pixels: Pixels, alpha: Alpha, *, out: Pixels | None = None, threads: int = 1
+    pixels: Pixels, alpha: Alpha, *, guide: Guide | None = None, threads: int = 1
 ) -> Pixels:
     """Estimate the subject's colours where it is neither solid nor absent.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16.
         alpha: (H, W) float32 in 0..1.
-        out: Array like `pixels` that already holds a copy of it and is written to; None makes one.
-        threads: How many threads may work.
+        guide: The picture reduced, where it has been made already.
+        threads: How many threads may work; the result does not depend on it.
 
     Returns:
         Like `pixels`. Pixels whose alpha rounds to 0 or to the largest value are bit-identical to
@@ -52,27 +77,29 @@ def estimate_foreground(
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.shape[:2] != alpha.shape:
         message = f"`alpha` must have shape {pixels.shape[:2]} like `pixels`, got {alpha.shape}"
         raise InputError(message)
-    result = pixels.copy() if out is None else out
+    result = pixels.copy()
     height, width = alpha.shape
-    top = np.float32(np.iinfo(pixels.dtype).max)
-    factor = max(1, -(-max(height, width) // FINEST))
-    half = 0.5 / float(top)
+    half = np.float32(0.5 / np.iinfo(pixels.dtype).max)
+    # A quick look tells most tiles apart: nothing is soft in them.
+    tiles = [(tile, _soft(alpha, tile, half)) for tile in tile_boxes(height, width, TILE)]
+    todo = [(_tight(soft, tile)) for tile, soft in tiles if soft.any()]
+    if not todo:
+        return result
+    work = _prepare(alpha, guide or make_guide(pixels))
 
-    def work(tile: Box) -> None:
-        part = alpha[tile.slices()]
-        soft = (part > half) & (part < 1 - half)
-        if not soft.any():
-            return
-        # Only the rows and columns of the tile that hold soft pixels are solved.
-        tight = _tight(soft, tile)
-        colours = _solve_tile(pixels, alpha, tight, factor, top)
-        inner = alpha[tight.slices()]
-        change = (inner > half) & (inner < 1 - half)
-        target = result[tight.slices()]
-        target[change] = np.rint(np.clip(colours[change], 0, 1) * top).astype(pixels.dtype)
+    def solve(tile: Box) -> None:
+        colours = _solve_tile(pixels, alpha, tile, work)
+        soft = _soft(alpha, tile, half)
+        result[tile.slices()][soft] = colours[soft]
 
-    each(work, list(tile_boxes(height, width, TILE)), threads)
+    each(solve, todo, threads)
     return result
+
+
+def _soft(alpha: Alpha, tile: Box, half: np.float32) -> NDArray[np.bool_]:
+    """Which pixels of a tile are saved with neither the smallest nor the largest alpha."""
+    part = alpha[tile.slices()]
+    return (part > half) & (part < 1 - half)
 
 
 def _tight(soft: NDArray[np.bool_], tile: Box) -> Box:
@@ -87,28 +114,52 @@ def _tight(soft: NDArray[np.bool_], tile: Box) -> Box:
     )
 
 
-def _solve_tile(
-    pixels: Pixels, alpha: Alpha, tile: Box, factor: int, top: np.float32
-) -> NDArray[np.float32]:
-    """Foreground colours (h, w, 3) of a tile, 0..1, from its surroundings."""
-    height, width = alpha.shape
-    halo = _aligned(tile.grown(HALO, height, width), factor, height, width)
-    rows, columns = halo.slices()
-    image = np.ascontiguousarray(pixels[rows, columns].transpose(2, 0, 1), np.float32) / top
-    cover = alpha[rows, columns]
-    small_image, small_cover = _shrunk(image, factor), _shrunk(cover[None], factor)[0]
-    both = _multilevel(small_image, small_cover)
-    inner = (
-        slice(tile.top - halo.top, tile.bottom - halo.top),
-        slice(tile.left - halo.left, tile.right - halo.left),
+def _prepare(alpha: Alpha, guide: Guide) -> _Work:
+    """The finest level, and the coarse one solved as a whole."""
+    image, factor = guide.planes, guide.factor
+    cover = _shrunk(alpha[None], factor)[0]
+    coarse = _multilevel(_shrunk(image, COARSE), _shrunk(cover[None], COARSE)[0])
+    return _Work(image, cover, coarse, factor)
+
+
+def _solve_tile(pixels: Pixels, alpha: Alpha, tile: Box, work: _Work) -> Pixels:
+    """Foreground colours of a tile, (h, w, 3) like `pixels`."""
+    factor = work.factor
+    height, width = work.cover.shape
+    inner = Box(
+        tile.left // factor,
+        tile.top // factor,
+        -(-tile.right // factor),
+        -(-tile.bottom // factor),
     )
-    if factor == 1:
-        return both[:3, *inner].transpose(1, 2, 0)
-    near = _grown(both, factor, inner)
-    a, colours = cover[inner], image[:, *inner]
+    halo = _aligned(inner.grown(HALO, height, width), COARSE, height, width)
+    rows, columns = halo.slices()
+    image, cover = work.image[:, rows, columns], work.cover[rows, columns]
+    start = work.coarse[
+        :,
+        halo.top // COARSE : -(-halo.bottom // COARSE),
+        halo.left // COARSE : -(-halo.right // COARSE),
+    ]
+    middle_image, middle_cover = _shrunk(image, 2), _shrunk(cover[None], 2)[0]
+    both = _iterate(_doubled(start, middle_cover.shape), middle_image, middle_cover, STEPS)
+    both = _iterate(_doubled(both, cover.shape), image, cover, STEPS)
+    part = (
+        slice(tile.top - halo.top * factor, tile.bottom - halo.top * factor),
+        slice(tile.left - halo.left * factor, tile.right - halo.left * factor),
+    )
+    near = _grown(both, factor, part)
+    a = alpha[tile.slices()]
+    top = np.iinfo(pixels.dtype).max
+    colours = pixels[tile.slices()].transpose(2, 0, 1).astype(np.float32)
+    colours /= top
+    # The closed solution once more at full size, where the enlarged colours are the neighbours.
     residual = colours - a * near[:3] - (1 - a) * near[3:]
-    share = a / (a * a + (1 - a) * (1 - a))
-    return np.asarray((near[:3] + share * residual).transpose(1, 2, 0), np.float32)
+    residual *= a / (a * a + (1 - a) * (1 - a))
+    residual += near[:3]
+    np.clip(residual, 0, 1, out=residual)
+    residual *= top
+    np.rint(residual, out=residual)
+    return np.asarray(residual.transpose(1, 2, 0).astype(pixels.dtype))
 
 
 def _aligned(box: Box, factor: int, height: int, width: int) -> Box:
@@ -122,24 +173,50 @@ def _aligned(box: Box, factor: int, height: int, width: int) -> Box:
 
 
 def _shrunk(planes: Planes, factor: int) -> Planes:
-    """Means of factor × factor blocks; the rim's last pixels are repeated to fill a block."""
+    """Means of factor × factor blocks; blocks at the rim average what there is."""
     if factor == 1:
         return planes
-    down, right = -planes.shape[1] % factor, -planes.shape[2] % factor
-    if down or right:
-        planes = np.pad(planes, ((0, 0), (0, down), (0, right)), mode="edge")
-    channels, height, width = planes.shape
-    blocks = planes.reshape(channels, height // factor, factor, width // factor, factor)
-    return np.asarray(blocks.mean(axis=(2, 4)), np.float32)
+    return _means(_means(planes, factor, 1), factor, 2)
+
+
+def _means(planes: Planes, factor: int, axis: int) -> Planes:
+    """Means of `factor` neighbours along an axis of (C, H, W)."""
+    before = (slice(None),) * axis
+    length = planes.shape[axis]
+    whole = length // factor * factor
+    total = planes[(*before, slice(0, whole, factor))].copy()
+    for offset in range(1, factor):
+        total += planes[(*before, slice(offset, whole, factor))]
+    total /= factor
+    if whole == length:
+        return total
+    rest = planes[(*before, slice(whole, length))].mean(axis=axis, keepdims=True, dtype=np.float32)
+    return np.concatenate([total, rest], axis=axis)
+
+
+def _doubled(planes: Planes, shape: tuple[int, ...]) -> Planes:
+    """Every pixel twice in both directions, cut to (height, width) `shape`."""
+    return planes.repeat(2, axis=1)[:, : shape[0]].repeat(2, axis=2)[:, :, : shape[1]]
 
 
 def _grown(planes: Planes, factor: int, part: tuple[slice, slice]) -> Planes:
     """Bilinear enlargement by `factor`; only `part` of the large picture is made."""
     rows, columns = part
+    if factor == 1:
+        return planes[:, rows, columns]
     first, second, share = _between(rows, factor, planes.shape[1])
-    tall = planes[:, first] + (planes[:, second] - planes[:, first]) * share[:, None]
+    tall = planes[:, second]
+    base = planes[:, first]
+    tall -= base
+    tall *= share[:, None]
+    tall += base
     first, second, share = _between(columns, factor, planes.shape[2])
-    return np.asarray(tall[..., first] + (tall[..., second] - tall[..., first]) * share, np.float32)
+    wide = tall.take(second, axis=2)
+    base = tall.take(first, axis=2)
+    wide -= base
+    wide *= share
+    wide += base
+    return wide
 
 
 def _between(
@@ -156,16 +233,14 @@ def _multilevel(image: Planes, alpha: NDArray[np.float32]) -> Planes:
     while max(levels[-1][1].shape) > 2:
         finer, cover = levels[-1]
         levels.append((_shrunk(finer, 2), _shrunk(cover[None], 2)[0]))
-    coarsest = levels[-1][1].shape
     mean_f = _weighted_mean(image, alpha)
     mean_b = _weighted_mean(image, 1 - alpha)
-    both = np.broadcast_to(np.concatenate([mean_f, mean_b])[:, None, None], (6, *coarsest))
+    coarsest = levels[-1][1].shape
+    both = np.concatenate([mean_f, mean_b])[:, None, None] * np.ones((1, *coarsest), np.float32)
     for colours, cover in reversed(levels):
-        height, width = cover.shape
         if both.shape[1:] != cover.shape:
-            both = both.repeat(2, axis=1)[:, :height].repeat(2, axis=2)[:, :, :width]
-        steps = STEPS_SMALL if max(height, width) <= SMALL else STEPS
-        both = _iterate(both, colours, cover, steps)
+            both = _doubled(both, cover.shape)
+        both = _iterate(both, colours, cover, STEPS_SMALL if max(cover.shape) <= SMALL else STEPS)
     return both
 
 
@@ -178,13 +253,12 @@ def _weighted_mean(image: Planes, weight: NDArray[np.float32]) -> NDArray[np.flo
 
 def _iterate(both: Planes, image: Planes, alpha: NDArray[np.float32], steps: int) -> Planes:
     """Jacobi steps of the closed solution on one level."""
-    height, width = alpha.shape
-    rim = np.pad(alpha, 1, mode="edge")
+    rim = _framed(alpha[None])[0]
     sides = (
-        (slice(0, height), slice(1, width + 1)),
-        (slice(2, height + 2), slice(1, width + 1)),
-        (slice(1, height + 1), slice(0, width)),
-        (slice(1, height + 1), slice(2, width + 2)),
+        (slice(0, -2), slice(1, -1)),
+        (slice(2, None), slice(1, -1)),
+        (slice(1, -1), slice(0, -2)),
+        (slice(1, -1), slice(2, None)),
     )
     weights = [np.abs(alpha - rim[side]) * GRADIENT + REGULARISATION for side in sides]
     total = weights[0] + weights[1] + weights[2] + weights[3]
@@ -193,7 +267,7 @@ def _iterate(both: Planes, image: Planes, alpha: NDArray[np.float32], steps: int
     inverse = 1 / (total + alpha * alpha + beta * beta)
     gain_f, gain_b = alpha * inverse, beta * inverse
     for _ in range(steps):
-        padded = np.pad(both, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        padded = _framed(both)
         average = padded[:, *sides[0]] * shares[0]
         for side, share in zip(sides[1:], shares[1:], strict=True):
             average += padded[:, *side] * share
@@ -203,3 +277,15 @@ def _iterate(both: Planes, image: Planes, alpha: NDArray[np.float32], steps: int
         # The paper clips after each step: colours outside the gamut do not spread.
         both = np.clip(average, 0.0, 1.0, out=average)
     return both
+
+
+def _framed(planes: Planes) -> Planes:
+    """One more pixel on each side, repeating the rim; np.pad is slow on small arrays."""
+    channels, height, width = planes.shape
+    framed = np.empty((channels, height + 2, width + 2), np.float32)
+    framed[:, 1:-1, 1:-1] = planes
+    framed[:, 0, 1:-1] = planes[:, 0]
+    framed[:, -1, 1:-1] = planes[:, -1]
+    framed[:, :, 0] = framed[:, :, 1]
+    framed[:, :, -1] = framed[:, :, -2]
+    return framed

@@ -14,7 +14,6 @@ Everything runs on tiles that touch the band, on several threads; the bytes do n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +24,14 @@ from nukki.ops.guided import guided_coefficients, window_sum
 from nukki.ops.tiles import each, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
-__all__ = ["Refinement", "reduced", "refine"]
+__all__ = ["Guide", "Refinement", "make_guide", "refine"]
 
 SURE = 0.04  # a map value below this, or above 1 - this, is taken at its word
 CONTRAST = 1.3  # slope of the curve around one half; measured on soft and hard truths
 EPS = 1e-4  # colour variance under which a window is flat: about 2.5 levels of 255
 TRUST = 2.0  # a map pixel is believed by |2p - 1| to this power ...
 FLOOR = 0.01  # ... and by this much at least
+FINEST = 1000  # long side of the reduced picture, where the map leaves a choice
 TILE = 128  # of the reduced picture; 14 planes of it stay in a core's cache
 
 
@@ -46,11 +46,31 @@ class Refinement:
     """
 
     passes: int = 1
-    cell: int = 4
+    cell: float = 3.5
     radius: float = 2.0
 
 
-def reduced(pixels: Pixels, factor: int) -> NDArray[np.float32]:
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """A picture reduced for the work around edges.
+
+    Attributes:
+        planes: (3, h, w) float32 in 0..1: means of factor × factor blocks.
+        factor: How much smaller it is than the picture.
+    """
+
+    planes: NDArray[np.float32]
+    factor: int
+
+
+def make_guide(pixels: Pixels, factor: int | None = None) -> Guide:
+    """Reduce a picture by `factor`, or so that its long side is at most 1000 pixels."""
+    if factor is None:
+        factor = max(1, -(-max(pixels.shape[:2]) // FINEST))
+    return Guide(_reduced(pixels, factor), factor)
+
+
+def _reduced(pixels: Pixels, factor: int) -> NDArray[np.float32]:
     """The picture averaged over factor × factor blocks, (3, h, w) float32 in 0..1.
 
     Blocks at the right and bottom rim average what there is.
@@ -68,13 +88,21 @@ def reduced(pixels: Pixels, factor: int) -> NDArray[np.float32]:
     return np.stack(channels) / np.float32(65535)
 
 
-def refine(pixels: Pixels, coarse: Alpha, how: Refinement, *, threads: int = 1) -> Alpha:
+def refine(
+    pixels: Pixels,
+    coarse: Alpha,
+    how: Refinement,
+    *,
+    guide: Guide | None = None,
+    threads: int = 1,
+) -> Alpha:
     """Bring a coarse map to the picture's size, along the picture's edges.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16, in any RGB space.
         coarse: (h, w), 0..1: the network's map, spread over the whole picture.
         how: How much work.
+        guide: The picture reduced; it is used where it fits, and saves making one.
         threads: How many threads may work.
 
     Returns:
@@ -90,14 +118,16 @@ def refine(pixels: Pixels, coarse: Alpha, how: Refinement, *, threads: int = 1) 
     radius = how.radius
     for number in range(how.passes):
         last = number == how.passes - 1 or factor == 1
-        guide = reduced(pixels, factor)
-        alpha = enlarge(alpha, guide.shape[1], guide.shape[2])
-        near = enlarge(band, guide.shape[1], guide.shape[2])
+        if guide is None or guide.factor != factor:
+            guide = make_guide(pixels, factor)
+        planes = guide.planes
+        alpha = enlarge(alpha, planes.shape[1], planes.shape[2])
+        near = enlarge(band, planes.shape[1], planes.shape[2])
         window = max(1, round(radius * cell / factor))
-        models = _models(guide, alpha, near, window, threads)
+        models = _models(planes, alpha, near, window, threads)
         if last:
             return _apply(pixels, models, coarse, band, factor, threads)
-        fitted = np.clip(np.einsum("chw,chw->hw", models[:3], guide) + models[3], 0.0, 1.0)
+        fitted = np.clip(np.einsum("chw,chw->hw", models[:3], planes) + models[3], 0.0, 1.0)
         alpha = (near * fitted + (1 - near) * (alpha > 0.5)).astype(np.float32)
         factor, radius = max(1, factor // 2), radius / 2
     return alpha
@@ -109,7 +139,7 @@ def _band(coarse: Alpha) -> NDArray[np.float32]:
     inside = (coarse >= 0.5).astype(np.float32)
     around = window_sum(np.stack([unsure.astype(np.float32), inside, np.ones_like(inside)]), 1)
     jump = (around[1] > 0) & (around[1] < around[2])
-    return ((around[0] > 0) | jump).astype(np.float32)
+    return np.asarray((around[0] > 0) | jump, np.float32)
 
 
 def _models(
@@ -156,58 +186,67 @@ def _apply(
     threads: int,
 ) -> Alpha:
     """Evaluate the models on the full picture, inside the band; 0 and 1 elsewhere."""
-    height, width = pixels.shape[:2]
-    result = np.zeros((height, width), np.float32)
+    height, width = size = pixels.shape[:2]
+    result = np.zeros(size, np.float32)
     inside = (coarse > 0.5).astype(np.float32)
-    top_value = np.float32(np.iinfo(pixels.dtype).max)
+    scale = np.float32(1 / np.iinfo(pixels.dtype).max)
 
     def work(tile: Box) -> None:
-        near = _enlarged(band, tile, (height, width))
-        solid = _enlarged(inside, tile, (height, width)) > 0.5
-        if not near.any():
-            if solid.any():
-                result[tile.slices()] = solid
+        rows = _cells(tile.top, tile.bottom, band.shape[0], size[0])
+        columns = _cells(tile.left, tile.right, band.shape[1], size[1])
+        if not band[rows, columns].any():
+            # Beside the band nothing changes: all of a tile's cells lie on one side.
+            if inside[rows, columns].any():
+                result[tile.slices()] = 1
             return
-        model = _enlarged(models, tile, (height, width), factor)
-        colours = pixels[tile.slices()].astype(np.float32)
-        colours /= top_value
+        model = _enlarged(models, tile, size, factor)
+        colours = pixels[tile.slices()].transpose(2, 0, 1).astype(np.float32)
+        colours *= scale
+        colours *= model[:3]
         fitted = model[3]
-        for channel in range(3):
-            fitted += model[channel] * colours[..., channel]
+        for channel in colours:
+            fitted += channel
         fitted -= 0.5
         fitted *= CONTRAST
         fitted += 0.5
         np.clip(fitted, 0.0, 1.0, out=fitted)
         # The band fades out over one cell, so that no step shows where it ends.
+        near, solid = _enlarged(np.stack([band, inside]), tile, size)
+        solid = (solid > 0.5).astype(np.float32)
         fitted -= solid
         fitted *= near
         fitted += solid
         result[tile.slices()] = fitted
 
-    each(work, list(tile_boxes(height, width, 256)), threads)
+    each(work, list(tile_boxes(height, width, TILE)), threads)
     return result
 
 
+def _cells(start: int, stop: int, cells: int, pixels: int) -> slice:
+    """The cells of the map that enlarging looks at for pixels start..stop."""
+    step = cells / pixels
+    return slice(max(0, int(start * step - 0.5)), min(cells, int(stop * step + 0.5) + 1))
+
+
 def _enlarged(
-    planes: NDArray[Any], tile: Box, size: tuple[int, int], factor: int | None = None
+    planes: NDArray[np.float32], tile: Box, size: tuple[int, int], factor: int | None = None
 ) -> NDArray[np.float32]:
     """The part of an enlarged plane, or stack of planes, that a tile shows; bilinear.
 
     With `factor`, small pixel i covers exactly the pixels from i·factor on; without, the small
     plane is spread over the whole picture.
     """
-    rows = _lerp(tile.top, tile.bottom, planes.shape[-2], size[0], factor)
-    columns = _lerp(tile.left, tile.right, planes.shape[-1], size[1], factor)
-    first, second, share = rows
-    upright = planes[..., first, :]
-    upright = upright + (planes[..., second, :] - upright) * share[:, None]
-    first, second, share = columns
-    result = upright[..., first]
-    other = upright[..., second]
-    other -= result
-    other *= share
-    result += other
-    return np.asarray(result, np.float32)
+    first, second, share = _lerp(tile.top, tile.bottom, planes.shape[-2], size[0], factor)
+    tall, base = planes.take(second, axis=-2), planes.take(first, axis=-2)
+    tall -= base
+    tall *= share[:, None]
+    tall += base
+    first, second, share = _lerp(tile.left, tile.right, planes.shape[-1], size[1], factor)
+    wide, base = tall.take(second, axis=-1), tall.take(first, axis=-1)
+    wide -= base
+    wide *= share
+    wide += base
+    return wide
 
 
 def _lerp(

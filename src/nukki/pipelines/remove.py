@@ -13,7 +13,7 @@ from nukki.ops.composite import sharpen
 from nukki.ops.foreground import estimate_foreground
 from nukki.ops.grid import enlarge
 from nukki.ops.measures import confidence
-from nukki.ops.refine import Refinement, refine
+from nukki.ops.refine import Refinement, make_guide, refine
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.results import Background, Cutout
 from nukki.types import RGB8, Alpha, Pixels
@@ -21,9 +21,9 @@ from nukki.types import RGB8, Alpha, Pixels
 __all__ = ["Mapper", "remove"]
 
 REFINEMENTS = {
-    "fast": Refinement(passes=1, cell=3),
-    "auto": Refinement(passes=1, cell=4),
-    "best": Refinement(passes=3, cell=4),
+    "fast": Refinement(),
+    "auto": Refinement(),
+    "best": Refinement(passes=3),
 }
 SUBJECT_CONFIDENCE = 0.5  # below it the network does not believe its own map
 SUBJECT_SHARE = 0.0005  # of the picture; smaller maps are specks of noise
@@ -69,10 +69,12 @@ def remove(
     sure = confidence(subject)
     found = sure >= SUBJECT_CONFIDENCE and float(subject.mean()) >= SUBJECT_SHARE
     mapped = time.perf_counter()
+    guide = make_guide(picture.pixels)
     if options.edges == "none":
         alpha = enlarge(subject, height, width)
     else:
-        alpha = refine(picture.pixels, subject, REFINEMENTS[options.edges], threads=threads)
+        how = REFINEMENTS[options.edges]
+        alpha = refine(picture.pixels, subject, how, guide=guide, threads=threads)
     alpha = adjust(alpha, options)
     if picture.alpha is not None:
         # What the file had cut away stays away.
@@ -81,7 +83,7 @@ def remove(
     edged = time.perf_counter()
     foreground: Pixels = picture.pixels
     if options.colours == "estimate":
-        foreground = estimate_foreground(picture.pixels, alpha, threads=threads)
+        foreground = estimate_foreground(picture.pixels, alpha, guide=guide, threads=threads)
     if options.sharpen:
         foreground = sharpen(foreground, options.sharpen)
     coloured = time.perf_counter()
