@@ -26,9 +26,9 @@ def test_offline_is_off(monkeypatch, value):
 def test_offline_is_neither():
     """A slip of the keyboard must not open the network."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUKKI_OFFLINE", "ture")
+        patch.setenv("NUKKI_OFFLINE", "maybe")
         with pytest.raises(
-            InputError, match="`NUKKI_OFFLINE` must be 1 or 0, got 'ture'"
+            InputError, match="`NUKKI_OFFLINE` must be 1 or 0, got 'maybe'"
         ) as caught:
             settings.offline()
     assert "NUKKI_OFFLINE=1" in caught.value.hint
