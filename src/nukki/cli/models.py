@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,17 +279,21 @@ def import_file(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _bar(name: str, *, quiet: bool) -> Iterator[Progress | None]:
-    """A bar of bytes on a terminal; None elsewhere."""
+    """A bar of bytes on a terminal, drawn from the first bytes on; None elsewhere."""
     if not is_shown(quiet=quiet):
         yield None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=name, unit="B", unit_scale=True, delay=0.1, file=sys.stderr) as bar:
+    with ExitStack() as stack:
+        bars: list[Any] = []
 
         def progress(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            if not bars:
+                bar = tqdm(desc=name, unit="B", unit_scale=True, file=sys.stderr)
+                bars.append(stack.enter_context(bar))
+            bars[0].total = total
+            bars[0].update(done - bars[0].n)
 
         yield progress
 

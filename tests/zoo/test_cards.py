@@ -1,0 +1,325 @@
+"""The schema of model cards: what is wrong in one is told by file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nukki.errors import CardError
+from nukki.types import InputSpec, OutputSpec
+from nukki.zoo.cards import ModelFile, is_web_address, load_card, parse_card
+
+MINIMAL = 'task = "saliency"\ninput.size = [320, 320]\noutput.range = "absolute"\n'
+FULL = """
+name = "net"
+title = "A net"
+task = "saliency"
+commercial_use = "yes"
+origin = "https://example.org/net"
+paper = "Somebody, 2020"
+limits = ["small things"]
+notes = ["made up"]
+[licence]
+code = "MIT"
+weights = "Apache-2.0"
+data = "research only"
+[[files]]
+name = "net.onnx"
+urls = ["https://example.org/net.onnx", "http://example.net:8080/net.onnx"]
+size_bytes = 10
+size_stated = "10 bytes"
+digest = "md5:00000000000000000000000000000000"
+[[files]]
+name = "net.onnx.data"
+[input]
+name = "x"
+size = [320, 256]
+fit = "letterbox"
+multiple = 32
+scale = "own-maximum"
+mean = [0.5, 0, 1]
+std = [1, 2.5, 3]
+channels = "bgr"
+antialias = false
+resample = "lanczos"
+pad_value = 114
+[output]
+name = "y"
+index = -1
+activation = "sigmoid"
+range = "min-max"
+[scores.published]
+"DUTS-TE, MAE" = ".044"
+[scores.ours]
+"ECSSD, MAE" = ".0330"
+"""
+
+
+def parse(text, **options):
+    return parse_card(text, source="net.toml", **options)
+
+
+def test_every_key_arrives():
+    card = parse(FULL)
+    assert (card.name, card.title, card.task) == ("net", "A net", "saliency")
+    assert card.input == InputSpec(
+        size=(320, 256),
+        fit="letterbox",
+        multiple=32,
+        scale="own-maximum",
+        mean=(0.5, 0.0, 1.0),
+        std=(1.0, 2.5, 3.0),
+        channels="bgr",
+        antialias=False,
+        resample="lanczos",
+        pad_value=114.0,
+        name="x",
+    )
+    assert card.output == OutputSpec(name="y", index=-1, activation="sigmoid", range="min-max")
+    assert card.files[0] == ModelFile(
+        "net.onnx",
+        ("https://example.org/net.onnx", "http://example.net:8080/net.onnx"),
+        10,
+        "md5:" + "0" * 32,
+        "10 bytes",
+    )
+    licences = (card.code_licence, card.weights_licence, card.data_terms)
+    assert licences == ("MIT", "Apache-2.0", "research only")
+    assert card.published_scores == (("DUTS-TE, MAE", ".044"),)
+    assert card.our_scores == (("ECSSD, MAE", ".0330"),)
+    assert (card.limits, card.notes, card.paper) == (
+        ("small things",),
+        ("made up",),
+        "Somebody, 2020",
+    )
+    assert all(isinstance(number, float) for number in card.input.mean + card.input.std)
+    hash(card)
+
+
+def test_the_size_is_known_only_if_that_of_each_file_is():
+    card = parse(FULL)
+    assert card.size_bytes is None
+    alone = FULL.replace('[[files]]\nname = "net.onnx.data"\n', "")
+    assert parse(alone).size_bytes == 10
+
+
+def test_a_brief_card_needs_only_task_input_and_output():
+    card = parse_card(MINIMAL, source="/somewhere/My Net.toml", brief=True)
+    assert (card.name, card.title, card.files) == ("my-net", "My Net", ())
+    assert card.commercial_use == "unclear"
+    assert card.input == InputSpec(size=(320, 320))
+    with pytest.raises(CardError, match="`name` is missing"):
+        parse(MINIMAL)
+
+
+@pytest.mark.parametrize("key", ["task", "input", "output"])
+def test_a_brief_card_needs_each_of_them(key):
+    lines = [line for line in MINIMAL.splitlines() if not line.startswith(key)]
+    with pytest.raises(CardError, match=f"`net.toml`: `{key}` is missing"):
+        parse("\n".join(lines), brief=True)
+
+
+@pytest.mark.parametrize("key", ["name", "title", "commercial_use", "origin"])
+def test_a_full_card_needs_what_people_ask_for(key):
+    lines = [line for line in FULL.splitlines() if not line.startswith(f"{key} =")]
+    text = "\n".join(lines)
+    if key == "name":
+        text = FULL.replace('\nname = "net"\n', "\n")
+    with pytest.raises(CardError, match=f"`{key}` is missing"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "hint"),
+    [
+        ("input.antialas = false", "input.antialas", "write `antialias`"),
+        ("output.activaton = 'sigmoid'", "output.activaton", "write `activation`"),
+        ("licens = 1", "licens", "write `licence`"),
+        ("zzz = 1", "zzz", "use one of name"),
+    ],
+)
+def test_unknown_keys(line, key, hint):
+    with pytest.raises(CardError, match=f"`net.toml`: `{key}` is not a key") as caught:
+        parse(MINIMAL + line + "\n", brief=True)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("input.std = [1, 0, 1]", "input.std"),
+        ("input.std = [1, -1, 1]", "input.std"),
+        ("input.mean = [0.5, 0.5]", "input.mean"),
+        ("input.mean = 0.5", "input.mean"),
+        ("input.mean = ['a', 'b', 'c']", r"input.mean\[0\]"),
+        ("input.mean = [nan, 0, 0]", r"input.mean\[0\]"),
+        ("input.std = [inf, 1, 1]", r"input.std\[0\]"),
+        (f"input.pad_value = 1{'0' * 400}", "input.pad_value"),
+        ("input.pad_value = 256", "input.pad_value"),
+        ("input.scale = 0", "input.scale"),
+        ("input.scale = 'own'", "input.scale"),
+        ("input.scale = true", "input.scale"),
+        ("input.multiple = 0", "input.multiple"),
+        ("input.multiple = 33", "input.size"),
+        ("input.multiple = 1.0", "input.multiple"),
+        ("input.fit = 'crop'", "input.fit"),
+        ("input.channels = 'RGB'", "input.channels"),
+        ("input.antialias = 1", "input.antialias"),
+        ("input.name = 1", "input.name"),
+        ("output.index = true", "output.index"),
+        ("output.activation = 'softmax'", "output.activation"),
+        ("name = 'Net'", "name"),
+        ("name = '../net'", "name"),
+        ("limits = 'one'", "limits"),
+        ("scores.ours = {mae = 0.1}", "scores.ours.mae"),
+    ],
+)
+def test_impossible_values(line, key):
+    with pytest.raises(CardError, match=f"`net.toml`: `{key}` must be .*, got "):
+        parse(MINIMAL + line + "\n", brief=True)
+
+
+@pytest.mark.parametrize("size", ["[0, 320]", "[-1, 1]", "[320]", "320", "[1e3, 320]", "[9999, 1]"])
+def test_impossible_sizes(size):
+    with pytest.raises(CardError, match=r"`input\.size"):
+        parse(MINIMAL.replace("[320, 320]", size), brief=True)
+
+
+def test_a_padded_size_need_not_be_a_multiple():
+    text = MINIMAL + "input.fit = 'pad'\ninput.multiple = 33\n"
+    assert parse(text, brief=True).input.multiple == 33
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('"net.onnx"\nurls', '"../net.onnx"\nurls', r"files\[0\].name"),
+        ('"net.onnx"\nurls', '"net.onnx.part"\nurls', r"files\[0\].name"),
+        ('"net.onnx.data"', '"NET.onnx"', r"files\[1\].name"),
+        ("https://example.org/net.onnx", "file:///etc/passwd", r"files\[0\].urls\[0\]"),
+        ("size_bytes = 10", "size_bytes = 0", r"files\[0\].size_bytes"),
+        ("md5:0", "md5:", r"files\[0\].digest"),
+        ("md5:0", "crc:0", r"files\[0\].digest"),
+        ("md5:0", "MD5:0", r"files\[0\].digest"),
+        ("size_bytes = 10", "embedded = true", r"files\[0\].urls"),
+        ('origin = "https://example.org/net"', 'origin = " "', "origin"),
+    ],
+)
+def test_impossible_files(old, new, key):
+    assert old in FULL
+    with pytest.raises(CardError, match=f"`{key}` must be"):
+        parse(FULL.replace(old, new, 1))
+
+
+def test_wrong_words_have_near_ones():
+    with pytest.raises(CardError) as caught:
+        parse(MINIMAL.replace("saliency", "salency"), brief=True)
+    assert caught.value.hint == 'write "saliency"'
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://",
+        "http:///x",
+        "ftp://example.org/x",
+        "https://a b/",
+        "https://user@example.org/x",
+        "//example.org/x",
+        "https://example.org:port/x",
+        "https://exämple.org/x",
+    ],
+)
+def test_addresses_that_are_none(address):
+    assert not is_web_address(address)
+
+
+def test_text_that_is_not_toml():
+    with pytest.raises(CardError, match=r"`net.toml` must be TOML.*line 2"):
+        parse("\nname = = 1")
+    with pytest.raises(CardError):
+        parse("x = " + "[" * 100_000)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(CardError, match="cannot be read"):
+        load_card(tmp_path / "none.toml")
+    with pytest.raises(CardError, match="cannot be read"):
+        load_card(tmp_path)
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b"title = '\xe9'")
+    with pytest.raises(CardError, match="UTF-8"):
+        load_card(path)
+
+
+def test_the_schema_is_the_dataclasses():
+    """A field added to InputSpec is a key of a card without another line of code."""
+    for spec in (InputSpec, OutputSpec):
+        for field in fields(spec):
+            assert f"\n{field.name} = " in FULL, f"the test card lacks {field.name}"
+
+
+VALUES = st.recursive(
+    st.none().map(lambda _: "x")
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "size", "x"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+PATHS = st.sampled_from(
+    [(key,) for key in tomllib.loads(FULL)]
+    + [("input", field.name) for field in fields(InputSpec)]
+    + [("output", field.name) for field in fields(OutputSpec)]
+    + [("licence", "code"), ("scores", "ours")]
+)
+
+
+def written(value):
+    """TOML of a value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {written(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, str):
+        kept = "".join(letter for letter in value if letter.isprintable() and letter not in '"\\')
+        return f'"{kept}"'
+    return repr(value)
+
+
+@settings(deadline=None)
+@given(PATHS, VALUES)
+def test_any_value_anywhere_is_a_card_or_a_card_error(path, value):
+    table = tomllib.loads(FULL)
+    inner = table
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    text = "\n".join(f"{key} = {written(each)}" for key, each in table.items())
+    try:
+        card = parse(text)
+    except CardError as error:
+        card, problem = None, error
+    if card is None:
+        assert "`net.toml`" in str(problem)
+        assert problem.hint
+    else:
+        assert min(card.input.std) > 0
+        assert min(card.input.size) > 0
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_a_card_error(text):
+    with pytest.raises(CardError):
+        parse(text, brief=True)
