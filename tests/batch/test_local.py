@@ -49,23 +49,27 @@ def test_one_bad_picture_stops_nothing():
 
 def test_never_more_at_a_time_than_jobs_nor_far_ahead():
     lock = threading.Lock()
-    active = started = most = 0
+    active = most = taken = 0
 
     def work(item):
-        nonlocal active, started, most
+        nonlocal active, most
         with lock:
             active += 1
-            started += 1
             most = max(most, active)
         time.sleep(0.005)
         with lock:
             active -= 1
         return done(item)
 
-    for finished, _ in enumerate(run(items(30), work, jobs=3), start=1):
-        with lock:
-            assert started <= finished + 6
-    assert most == 3
+    def one_by_one():
+        nonlocal taken
+        for item in items(30):
+            taken += 1
+            yield item
+
+    for given, _ in enumerate(run(one_by_one(), work, jobs=3)):
+        assert taken <= given + 6
+    assert (most, taken) == (3, 30)
 
 
 def test_an_interrupt_starts_nothing_new_and_finishes_what_runs():
@@ -74,26 +78,31 @@ def test_an_interrupt_starts_nothing_new_and_finishes_what_runs():
 
     def work(item):
         started.append(item.input)
-        if item.input == "1.jpg":
-            release.wait(5)
-        time.sleep(0.01)
+        if item.input != "0.jpg":
+            release.wait(10)
         ended.append(item.input)
         return done(item)
 
     def interrupted():
         for one in run(items(50), work, jobs=2):
             assert one.input == "0.jpg"
-            release.set()
+            while len(started) < 3:
+                time.sleep(0.001)
+            threading.Timer(0.2, release.set).start()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    release.wait(10)
     deadline = time.monotonic() + 5
-    while sorted(started) != sorted(ended) and time.monotonic() < deadline:
+    while workers() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert sorted(started) == sorted(ended)
-    assert len(started) <= 5
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("nukki-batch")]
+    assert not workers()
+    assert sorted(started) == sorted(ended) == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def workers():
+    return [one for one in threading.enumerate() if one.name.startswith("nukki-batch")]
 
 
 def test_an_interrupt_inside_a_worker_is_no_failed_picture():

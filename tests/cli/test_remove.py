@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from nukki import api
+from nukki.cli import network
 from nukki.errors import OutputError
 
 
@@ -174,6 +176,26 @@ def test_a_wrong_network_is_told_once_and_not_per_picture(nukki, photos, capsys,
     assert files() == ["p/a.jpg", "p/b.jpg"]
 
 
+def test_wishes_about_fetching_reach_the_network_and_the_library(cut, photos, monkeypatch):
+    seen = {}
+    real = api.remove
+
+    def remove(source, **options):
+        seen["remove"] = options["accept_licence"]
+        return real(source, **options)
+
+    def made_ready(model, **options):
+        seen["ready"] = (options["accept_licence"], options["offline"])
+
+    monkeypatch.setattr(api, "remove", remove)
+    monkeypatch.setattr(network, "ready", made_ready)
+    photos("a.jpg")
+    assert cut("a.jpg", "--accept-licence", "--offline") == 0
+    assert seen == {"remove": True, "ready": (True, True)}
+    assert cut("a.jpg", "--overwrite") == 0
+    assert seen == {"remove": False, "ready": (False, False)}
+
+
 # Files that are there
 
 
@@ -304,6 +326,24 @@ def test_a_missing_picture_is_a_failed_one(cut, photos, capsys):
     photos("a.jpg")
     assert cut("gone.jpg", "a.jpg", "-o", "out") == 1
     assert files("out") == ["a.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_a_failure(cut, photos, capsys, monkeypatch):
+    photos("p/a.jpg", "p/locked/b.jpg")
+    scandir = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert cut("p", "-o", "out", "--dry-run") == 1
+    assert cut("p", "-o", "out", "--report", "r.jsonl") == 1
+    told = capsys.readouterr().err
+    assert told.count("locked`: the folder cannot be listed: Permission denied") == 2
+    report = lines(Path("r.jsonl").read_text(encoding="utf-8"))
+    assert [one["outcome"] for one in report] == ["failed", "done"]
 
 
 # Nothing found
