@@ -10,9 +10,10 @@ blocks are joined into one zlib stream. So the bytes are the same for any number
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 from isal import isal_zlib
@@ -20,20 +21,26 @@ from numpy.typing import NDArray
 
 from nukki import settings
 from nukki.errors import InputError
+from nukki.io.pngfilters import filter_by_row, filter_of_block
 
 __all__ = ["encode_png"]
 
 Effort = Literal["fast", "small"]
-Bytes = NDArray[np.uint8]
+Bytes: TypeAlias = NDArray[np.uint8]
+Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ADLER = 65521
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
-_BLOCK_BYTES = 1 << 18
+# 256 KiB and what the filters need beside it stay in a core's own cache; the small files profit
+# from longer stretches without a flush.
+_BLOCK_BYTES = {"fast": 1 << 18, "small": 1 << 20}
+_LARGEST_SIDE = 0x7FFFFFFF
+_ZLIB_HEADER = b"\x78\x01"
 
 
 def encode_png(
-    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    pixels: Samples,
     *,
     effort: Effort = "fast",
     icc_profile: bytes | None = None,
@@ -55,7 +62,10 @@ def encode_png(
     Raises:
         InputError: If the array is none of these.
     """
-    rows = _rows(pixels)
+    if effort not in _BLOCK_BYTES:
+        message = f'`effort` must be "fast" or "small", got {effort!r}'
+        raise InputError(message, hint='use effort="fast"')
+    pixels = _checked(pixels)
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     depth = 8 * pixels.dtype.itemsize
@@ -69,39 +79,39 @@ def encode_png(
         parts.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if exif:
         parts.append(_chunk(b"eXIf", exif))
-    pixel_bytes = channels * pixels.dtype.itemsize
-    parts.extend(_data(rows, pixel_bytes, effort, threads or settings.threads()))
+    parts.extend(_data(pixels, effort, threads or settings.threads()))
     parts.append(_chunk(b"IEND", b""))
     return b"".join(parts)
 
 
-def _rows(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """The array as (H, W * channels)."""
-    kinds = (np.uint8, np.uint16)
+def _checked(pixels: Samples) -> Samples:
+    """The array in one piece.
+
+    Raises:
+        InputError: If it is no picture that PNG can hold.
+    """
     shape = pixels.shape
     channels = shape[2] if pixels.ndim == 3 else 1
-    if pixels.dtype not in kinds or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
+    known = pixels.dtype in (np.uint8, np.uint16)
+    if not known or pixels.ndim not in (2, 3) or channels not in _COLOUR_TYPES:
         message = (
             "`pixels` must be (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16, "
             f"got {shape} of {pixels.dtype}"
         )
         raise InputError(message, hint="convert the array before it is encoded")
-    if 0 in shape or max(shape[:2]) > 0x7FFFFFFF:
+    if 0 in shape or max(shape[:2]) > _LARGEST_SIDE:
         message = f"`pixels` must have 1 to 2³¹-1 rows and columns, got {shape}"
         raise InputError(message, hint="check the crop")
-    return np.ascontiguousarray(pixels).reshape((shape[0], -1))
+    return cast("Samples", np.ascontiguousarray(pixels))
 
 
-def _data(
-    rows: NDArray[np.uint8] | NDArray[np.uint16], pixel_bytes: int, effort: Effort, threads: int
-) -> Iterator[bytes]:
+def _data(pixels: Samples, effort: Effort, threads: int) -> Iterator[bytes]:
     """The IDAT chunks, one for each block."""
-    row_bytes = rows.shape[1] * rows.dtype.itemsize
-    step = max(1, _BLOCK_BYTES // row_bytes)
-    starts = range(0, len(rows), step)
+    step = max(1, _BLOCK_BYTES[effort] // pixels[0].nbytes)
+    starts = range(0, len(pixels), step)
 
     def job(top: int) -> tuple[bytes, int, int]:
-        return _block(rows, top, min(top + step, len(rows)), pixel_bytes, effort)
+        return _block(pixels, top, min(top + step, len(pixels)), effort)
 
     if threads > 1 and len(starts) > 1:
         with ThreadPoolExecutor(min(threads, len(starts))) as pool:
@@ -111,42 +121,47 @@ def _data(
     checksum = 1
     for number, (squeezed, adler, length) in enumerate(blocks):
         checksum = _adler_joined(checksum, adler, length)
-        head = b"\x78\x01" if number == 0 else b""
+        head = _ZLIB_HEADER if number == 0 else b""
         tail = struct.pack(">I", checksum) if number == len(blocks) - 1 else b""
         yield _chunk(b"IDAT", head + squeezed + tail)
 
 
-def _block(
-    rows: NDArray[np.uint8] | NDArray[np.uint16],
-    top: int,
-    bottom: int,
-    pixel_bytes: int,
-    effort: Effort,
-) -> tuple[bytes, int, int]:
+def _block(pixels: Samples, top: int, bottom: int, effort: Effort) -> tuple[bytes, int, int]:
     """Rows filtered and deflated, the Adler-32 of the filtered bytes, and their number."""
-    block = _network_order(rows[max(0, top - 1) : bottom])
-    count = bottom - top
-    out = np.empty((count, block.shape[1] + 1), np.uint8)
-    out[:, 0] = 2
-    if top == 0:
-        out[0, 1:] = block[0]
-        np.subtract(block[1:], block[:-1], out=out[1:, 1:])
-    else:
-        np.subtract(block[1:], block[:-1], out=out[:, 1:])
-    del pixel_bytes, effort
+    rows = _network_order(pixels[max(0, top - 1) : bottom])
+    if top == 0:  # above the first row the standard has zeros
+        rows = np.concatenate([np.zeros_like(rows[:1]), rows])
+    out = np.empty((bottom - top, rows.shape[1] + 1), np.uint8)
+    pixel = rows.shape[1] // pixels.shape[1]
+    choose = filter_of_block if effort == "fast" else filter_by_row
+    choose(rows[1:], rows[:-1], pixel, out)
     raw = out.reshape(-1)
-    deflater = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)
-    squeezed = deflater.compress(raw)
-    last = bottom == len(rows)
-    squeezed += deflater.flush(isal_zlib.Z_FINISH if last else isal_zlib.Z_SYNC_FLUSH)
+    last = bottom == len(pixels)
+    squeezed = _deflated(raw, last) if effort == "fast" else _deflated_small(raw, last)
     return squeezed, isal_zlib.adler32(raw), raw.size
 
 
-def _network_order(block: NDArray[np.uint8] | NDArray[np.uint16]) -> Bytes:
-    """The block's samples as bytes, most significant first."""
-    if block.dtype == np.uint8:
-        return block.view(np.uint8)
-    return block.astype(">u2").view(np.uint8)
+def _deflated(raw: Bytes, last: bool, level: int = 1) -> bytes:
+    """Raw deflate by ISA-L, ended on a byte boundary."""
+    deflater = isal_zlib.compressobj(level, isal_zlib.DEFLATED, -15)
+    head = deflater.compress(raw)
+    return bytes(head + deflater.flush(isal_zlib.Z_FINISH if last else isal_zlib.Z_SYNC_FLUSH))
+
+
+def _deflated_small(raw: Bytes, last: bool) -> bytes:
+    """The smallest of zlib's strongest level, plain and for filtered rows, and ISA-L's."""
+    tries = [_deflated(raw, last, 3)]
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED):
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
+        head = deflater.compress(raw.data)
+        tries.append(head + deflater.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH))
+    return min(tries, key=len)
+
+
+def _network_order(rows: Samples) -> Bytes:
+    """(rows, row bytes): the samples as bytes, most significant first."""
+    flat = rows.reshape((len(rows), -1))
+    return flat.view(np.uint8) if flat.dtype == np.uint8 else flat.astype(">u2").view(np.uint8)
 
 
 def _adler_joined(first: int, second: int, length: int) -> int:
