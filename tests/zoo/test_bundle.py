@@ -236,3 +236,34 @@ def test_files_that_are_no_archive(tmp_path):
     path.write_bytes(b"PK not really")
     with pytest.raises(InputError, match="must be a bundle"):
         bundle.import_bundle(path)
+
+
+def test_sizes_beyond_the_archive_are_refused(archive):
+    """As entries that overlap, or a directory that lies, would have them."""
+    with zipfile.ZipFile(archive, "a") as target:
+        target.getinfo("models/mine/net.onnx").file_size = 10**9
+        target.writestr("manifest2.json", b"")  # so that the directory is written anew
+    with pytest.raises(InputError, match="hold no more than its own size"):
+        bundle.import_bundle(archive)
+    assert nothing_came_in()
+
+
+def test_a_file_without_a_published_digest_is_checked_by_the_manifest(
+    make_card, tmp_path, monkeypatch
+):
+    settings.cards_folder().mkdir(parents=True)
+    text = make_card.text("https://example.org/net.onnx", name="mine", digest=None)
+    (settings.cards_folder() / "mine.toml").write_text(text)
+    source = tmp_path / "downloaded.bin"
+    source.write_bytes(b"weights")
+    bundle.place(catalog.find("mine"), source)
+    archive = bundle.export(["mine"], tmp_path / "models.zip")
+    monkeypatch.setenv("NUKKI_HOME", str(tmp_path / "elsewhere"))
+    intact = archive.read_bytes()
+    rewrite(archive, lambda entries: entries.update({"models/mine/net.onnx": b"changed"}))
+    with pytest.raises(ChecksumMismatch):
+        bundle.import_bundle(archive)
+    assert nothing_came_in()
+    archive.write_bytes(intact)
+    (card,) = bundle.import_bundle(archive)
+    assert ensure(card, offline=True).read_bytes() == b"weights"

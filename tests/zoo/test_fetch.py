@@ -208,8 +208,10 @@ def test_a_length_that_promises_too_much_is_a_broken_connection(site, make_card)
 
 def test_a_body_beyond_the_cards_size_is_cut_off(site, make_card):
     card = make_card(site.serve(chunked=True), size=1000)
+    seen = []
     with pytest.raises(FetchError, match="sent more than 1000 bytes"):
-        ensure(card)
+        ensure(card, progress=lambda done, total: seen.append(done))
+    assert max(seen, default=0) <= 1000  # told after a chunk is written
     assert set(left_over(card)) <= {".lock"}
 
 
