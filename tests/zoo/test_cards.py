@@ -138,7 +138,7 @@ def test_a_full_card_needs_what_people_ask_for(key):
     [
         ("input.antialas = false", "input.antialas", "write `antialias`"),
         ("output.activaton = 'sigmoid'", "output.activaton", "write `activation`"),
-        ("licens = 1", "licens", "write `licence`"),
+        ("licences = 1", "licences", "write `licence`"),
         ("zzz = 1", "zzz", "use one of name"),
     ],
 )
