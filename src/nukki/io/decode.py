@@ -23,9 +23,10 @@ from nukki.errors import InputError, MissingExtra, NukkiError
 from nukki.io import exif, pngfile
 from nukki.io.faults import check_size, damaged, truncated
 
-__all__ = ["Found", "decode", "quiet", "sniff"]
+__all__ = ["FOREIGN", "Found", "decode", "quiet", "sniff"]
 
-_FOREIGN = (
+# All that Pillow, its plugins and tifffile were seen to raise for a file that is not whole.
+FOREIGN = (
     OSError, SyntaxError, ValueError, struct.error, EOFError, MemoryError, TypeError, KeyError,
     IndexError, OverflowError, AttributeError, RuntimeError, ZeroDivisionError, AssertionError,
     NotImplementedError, Image.DecompressionBombError,
@@ -136,7 +137,7 @@ def decode(name: str, data: bytes, *, max_pixels: int | None, allow_truncated: b
         return _through_pillow(name, data, kind, max_pixels, allow_truncated)
     except NukkiError:
         raise
-    except _FOREIGN as error:
+    except FOREIGN as error:
         raise _mapped(name, data, kind, error, allow_truncated) from error
 
 
@@ -240,7 +241,7 @@ def _through_pillow(
     found.orientation = exif.orientation(exif.without_prefix(found.exif))
     try:
         _load(image, kind, tolerant=False)
-    except _FOREIGN:
+    except FOREIGN:
         if not allow_truncated:
             raise
         found.image = image = _opened(_reader(name, kind), data)
@@ -263,7 +264,7 @@ def _tiff(name: str, data: bytes, found: Found, allow_truncated: bool) -> Found:
     if deep:
         try:
             found.array = read_sixteen(data)
-        except _FOREIGN as error:
+        except FOREIGN as error:
             if "runcat" in str(error) and not allow_truncated:
                 raise
         if found.array is not None:
@@ -272,7 +273,7 @@ def _tiff(name: str, data: bytes, found: Found, allow_truncated: bool) -> Found:
         found.notes.append("16 bit reduced to 8: its compression needs another reader")
     try:
         _load(image, "tiff", tolerant=False)
-    except _FOREIGN:
+    except FOREIGN:
         if not allow_truncated:
             raise
         image = found.image = _opened(_reader(name, "tiff"), data)

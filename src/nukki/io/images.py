@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nukki.errors import InputError
-from nukki.io import colour, exif, files
-from nukki.io.decode import Found, decode, quiet
+from nukki.io import colour, exif, files, tiff
+from nukki.io.decode import FOREIGN, Found, decode, quiet
 from nukki.io.encode import Encoding, encode, format_of
 from nukki.io.faults import check_size
 from nukki.types import RGB8, Pixels
@@ -173,18 +173,21 @@ def _from_pil(image: Image.Image, max_pixels: int | None) -> Found:
     )
     try:
         with quiet():
-            said = image.getexif()
-            found.exif = said.tobytes() if said else None
-    except (OSError, ValueError, TypeError, KeyError, SyntaxError, OverflowError):
-        found.notes.append("the EXIF data is damaged and was dropped")
-    found.orientation = exif.orientation(exif.without_prefix(found.exif))
-    try:
-        with quiet():
-            image.load()
+            image.load()  # before its EXIF is asked: Pillow turns TIFFs here
             found.image = image
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+    except FOREIGN as error:
         message = f"`PIL image` cannot be decoded: {error}"
         raise InputError(message, hint="pass the file itself for a better message") from error
+    try:
+        with quiet():
+            if hasattr(image, "tag_v2"):
+                found.exif = tiff.described(image)
+            else:
+                said = image.getexif()
+                found.exif = said.tobytes() if said else None
+    except FOREIGN:
+        found.notes.append("the EXIF data is damaged and was dropped")
+    found.orientation = exif.orientation(exif.without_prefix(found.exif))
     return found
 
 
