@@ -101,7 +101,7 @@ def _dilate(alpha: Alpha, radius: int) -> Alpha:
     height, width = alpha.shape
     result = alpha.copy()
     for offset in range(min(radius, height - 1) + 1):
-        # + 0.5: the disc of radius 1 is a plus sign, larger ones are round.
+        # + 0.5: pixels whose centres lie within half a pixel of the circle belong to it.
         half = int(math.sqrt((radius + 0.5) ** 2 - offset * offset))
         wide = _largest_along(alpha, min(half, width - 1))
         np.maximum(result[offset:], wide[: height - offset], out=result[offset:])
@@ -140,18 +140,38 @@ def feather(alpha: Alpha, sigma: float, *, outwards: bool = False) -> Alpha:
 def gaussian(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Convolve a plane with a Gaussian cut off at three sigma; the rim is repeated outwards.
 
-    Beyond a sigma of 8 the plane is averaged down first, at which the loss is below rounding.
+    Beyond a sigma of 8 this is done on a plane averaged down first: within a level of 255, and
+    four near the rim of the plane.
     """
+    if sigma <= 8:
+        return _blurred(plane, sigma, sigma)
     height, width = plane.shape
-    factor = int(sigma / 4) if sigma > 8 else 1
-    if factor > 1:
-        small = enlarge(plane, max(1, height // factor), max(1, width // factor))
-        return enlarge(gaussian(small, sigma / factor), height, width)
-    reach = math.ceil(3 * sigma)
-    offsets = np.arange(-reach, reach + 1)
-    kernel = np.exp(-(offsets**2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).astype(np.float32)
-    return _convolve(_convolve(plane, kernel, 0), kernel, 1)
+    factor = int(sigma / 4)
+    small = enlarge(plane, max(1, height // factor), max(1, width // factor))
+    down = _remaining(sigma, height / small.shape[0])
+    along = _remaining(sigma, width / small.shape[1])
+    return enlarge(_blurred(small, down, along), height, width)
+
+
+def _remaining(sigma: float, scale: float) -> float:
+    """Sigma on a plane `scale` times smaller, less what its two bilinear resamplings blur.
+
+    Each of them convolves with a triangle, whose variance is scale² / 6.
+    """
+    return math.sqrt(sigma**2 - scale**2 / 3) / scale
+
+
+def _blurred(plane: NDArray[np.float32], down: float, along: float) -> NDArray[np.float32]:
+    """Convolve with a Gaussian of sigma `down` the columns and `along` the rows."""
+    result = plane
+    for axis, sigma in enumerate((down, along)):
+        if plane.shape[axis] == 1:  # the rim repeated outwards: nothing changes
+            continue
+        reach = math.ceil(3 * sigma)
+        offsets = np.arange(-reach, reach + 1)
+        kernel = np.exp(-(offsets**2) / (2 * sigma**2))
+        result = _convolve(result, (kernel / kernel.sum()).astype(np.float32), axis)
+    return plane.copy() if result is plane else result
 
 
 def _convolve(
