@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
-from nukki.ops.refine import Guide, make_guide
-from nukki.ops.tiles import each, tile_boxes
+from nukki.ops.refine import Guide, guide_factor, make_guide
+from nukki.ops.tiles import each, row_blocks, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
 __all__ = ["estimate_foreground"]
@@ -77,15 +77,23 @@ def estimate_foreground(
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.shape[:2] != alpha.shape:
         message = f"`alpha` must have shape {pixels.shape[:2]} like `pixels`, got {alpha.shape}"
         raise InputError(message)
-    result = pixels.copy()
+    result = np.empty_like(pixels)
     height, width = alpha.shape
     half = np.float32(0.5 / np.iinfo(pixels.dtype).max)
-    # A quick look tells most tiles apart: nothing is soft in them.
-    tiles = [(tile, _soft(alpha, tile, half)) for tile in tile_boxes(height, width, TILE)]
-    todo = [(_tight(soft, tile)) for tile, soft in tiles if soft.any()]
+    todo: list[Box] = []
+
+    def copy_and_look(tile: Box) -> None:
+        result[tile.slices()] = pixels[tile.slices()]
+        soft = _soft(alpha, tile, half)
+        if soft.any():
+            todo.append(_tight(soft, tile))
+
+    each(copy_and_look, tile_boxes(height, width, TILE), threads)
     if not todo:
         return result
-    work = _prepare(alpha, guide or make_guide(pixels))
+    if guide is None:
+        guide = make_guide(pixels, guide_factor(height, width), threads=threads)
+    work = _prepare(alpha, guide, threads)
 
     def solve(tile: Box) -> None:
         colours = _solve_tile(pixels, alpha, tile, work)
@@ -114,10 +122,16 @@ def _tight(soft: NDArray[np.bool_], tile: Box) -> Box:
     )
 
 
-def _prepare(alpha: Alpha, guide: Guide) -> _Work:
+def _prepare(alpha: Alpha, guide: Guide, threads: int) -> _Work:
     """The finest level, and the coarse one solved as a whole."""
     image, factor = guide.planes, guide.factor
-    cover = _shrunk(alpha[None], factor)[0]
+    cover = np.empty(image.shape[1:], np.float32)
+
+    def shrink(rows: slice) -> None:
+        part = alpha[rows.start * factor : rows.stop * factor]
+        cover[rows] = _shrunk(part[None], factor)[0]
+
+    each(shrink, row_blocks(*cover.shape, 1 << 15), threads)
     coarse = _multilevel(_shrunk(image, COARSE), _shrunk(cover[None], COARSE)[0])
     return _Work(image, cover, coarse, factor)
 
@@ -204,19 +218,18 @@ def _grown(planes: Planes, factor: int, part: tuple[slice, slice]) -> Planes:
     rows, columns = part
     if factor == 1:
         return planes[:, rows, columns]
-    first, second, share = _between(rows, factor, planes.shape[1])
-    tall = planes[:, second]
-    base = planes[:, first]
-    tall -= base
-    tall *= share[:, None]
-    tall += base
+    # Columns first, while there are few rows: gathering single values is what costs.
     first, second, share = _between(columns, factor, planes.shape[2])
-    wide = tall.take(second, axis=2)
-    base = tall.take(first, axis=2)
+    wide, base = planes.take(second, axis=2), planes.take(first, axis=2)
     wide -= base
     wide *= share
     wide += base
-    return wide
+    first, second, share = _between(rows, factor, planes.shape[1])
+    tall, base = wide.take(second, axis=1), wide.take(first, axis=1)
+    tall -= base
+    tall *= share[:, None]
+    tall += base
+    return tall
 
 
 def _between(

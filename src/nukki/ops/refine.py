@@ -17,14 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from nukki.ops.grid import enlarge
 from nukki.ops.guided import guided_coefficients, window_sum
+from nukki.ops.reduce import box_reduce
 from nukki.ops.tiles import each, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
-__all__ = ["Guide", "Refinement", "make_guide", "refine"]
+__all__ = ["Guide", "Refinement", "guide_factor", "make_guide", "refine"]
 
 SURE = 0.04  # a map value below this, or above 1 - this, is taken at its word
 CONTRAST = 1.3  # slope of the curve around one half; measured on soft and hard truths
@@ -32,7 +32,7 @@ EPS = 1e-4  # colour variance under which a window is flat: about 2.5 levels of 
 TRUST = 2.0  # a map pixel is believed by |2p - 1| to this power ...
 FLOOR = 0.01  # ... and by this much at least
 FINEST = 1000  # long side of the reduced picture, where the map leaves a choice
-TILE = 128  # of the reduced picture; 14 planes of it stay in a core's cache
+TILE = 256  # smaller ones fit caches better, but threads then wait for the interpreter
 
 
 @dataclass(frozen=True)
@@ -63,29 +63,26 @@ class Guide:
     factor: int
 
 
-def make_guide(pixels: Pixels, factor: int | None = None) -> Guide:
-    """Reduce a picture by `factor`, or so that its long side is at most 1000 pixels."""
-    if factor is None:
-        factor = max(1, -(-max(pixels.shape[:2]) // FINEST))
-    return Guide(_reduced(pixels, factor), factor)
+def guide_factor(height: int, width: int) -> int:
+    """By how much a picture is reduced so that its long side is at most 1000 pixels."""
+    return max(1, -(-max(height, width) // FINEST))
 
 
-def _reduced(pixels: Pixels, factor: int) -> NDArray[np.float32]:
-    """The picture averaged over factor × factor blocks, (3, h, w) float32 in 0..1.
+def make_guide(
+    pixels: Pixels, factor: int, *, small: Pixels | None = None, threads: int = 1
+) -> Guide:
+    """Reduce a picture by `factor`.
 
-    Blocks at the right and bottom rim average what there is.
+    Args:
+        pixels: (H, W, 3) uint8 or uint16.
+        factor: See `guide_factor`.
+        small: The picture box-reduced by `factor`, where it has been made already.
+        threads: How many threads may work.
     """
-    if pixels.dtype == np.uint8:
-        image = Image.fromarray(np.ascontiguousarray(pixels))
-        small = np.asarray(image.reduce(factor) if factor > 1 else image)
-        planes = np.ascontiguousarray(small.transpose(2, 0, 1), dtype=np.float32)
-        planes /= 255
-        return planes
-    channels = []
-    for channel in range(pixels.shape[2]):
-        plane = Image.fromarray(pixels[..., channel].astype(np.float32))
-        channels.append(np.asarray(plane.reduce(factor) if factor > 1 else plane, np.float32))
-    return np.stack(channels) / np.float32(65535)
+    small = box_reduce(pixels, factor, threads=threads) if small is None else small
+    planes = np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
+    planes /= np.iinfo(pixels.dtype).max
+    return Guide(planes, factor)
 
 
 def refine(
@@ -119,7 +116,7 @@ def refine(
     for number in range(how.passes):
         last = number == how.passes - 1 or factor == 1
         if guide is None or guide.factor != factor:
-            guide = make_guide(pixels, factor)
+            guide = make_guide(pixels, factor, threads=threads)
         planes = guide.planes
         alpha = enlarge(alpha, planes.shape[1], planes.shape[2])
         near = enlarge(band, planes.shape[1], planes.shape[2])
@@ -165,16 +162,34 @@ def _models(
             :, top : top + tile.height, left : left + tile.width
         ]
 
-    # One pixel more than the band: enlarging the models looks at the neighbour.
-    tiles = [
-        t for t in tile_boxes(height, width, TILE) if _touches(near, t.grown(1, height, width))
-    ]
-    each(work, tiles, threads)
+    each(work, _around(near), threads)
     return models
 
 
-def _touches(near: NDArray[np.float32], tile: Box) -> bool:
-    return bool(near[tile.slices()].any())
+def _around(near: NDArray[np.float32]) -> list[Box]:
+    """Tiles that hold the band and one pixel more: enlarging the models looks at the neighbour."""
+    height, width = near.shape
+    found = []
+    for tile in tile_boxes(height, width, TILE):
+        wide = tile.grown(1, height, width)
+        part = near[wide.slices()]
+        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+        if len(rows):
+            inner = Box(
+                wide.left + int(columns[0]),
+                wide.top + int(rows[0]),
+                wide.left + int(columns[-1]) + 1,
+                wide.top + int(rows[-1]) + 1,
+            ).grown(1, height, width)
+            found.append(
+                Box(
+                    max(tile.left, inner.left),
+                    max(tile.top, inner.top),
+                    min(tile.right, inner.right),
+                    min(tile.bottom, inner.bottom),
+                )
+            )
+    return [box for box in found if box.width > 0 and box.height > 0]
 
 
 def _apply(
@@ -236,17 +251,20 @@ def _enlarged(
     With `factor`, small pixel i covers exactly the pixels from i·factor on; without, the small
     plane is spread over the whole picture.
     """
-    first, second, share = _lerp(tile.top, tile.bottom, planes.shape[-2], size[0], factor)
-    tall, base = planes.take(second, axis=-2), planes.take(first, axis=-2)
-    tall -= base
-    tall *= share[:, None]
-    tall += base
+    # Columns first, while there are few rows: gathering single values is what costs.
     first, second, share = _lerp(tile.left, tile.right, planes.shape[-1], size[1], factor)
-    wide, base = tall.take(second, axis=-1), tall.take(first, axis=-1)
+    rows = _lerp(tile.top, tile.bottom, planes.shape[-2], size[0], factor)
+    part = planes[..., rows[0][0] : rows[1][-1] + 1, :]
+    wide, base = part.take(second, axis=-1), part.take(first, axis=-1)
     wide -= base
     wide *= share
     wide += base
-    return wide
+    top, (first, second, share) = rows[0][0], rows
+    tall, base = wide.take(second - top, axis=-2), wide.take(first - top, axis=-2)
+    tall -= base
+    tall *= share[:, None]
+    tall += base
+    return np.asarray(tall, np.float32)
 
 
 def _lerp(

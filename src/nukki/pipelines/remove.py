@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,8 @@ from nukki.ops.composite import sharpen
 from nukki.ops.foreground import estimate_foreground
 from nukki.ops.grid import enlarge
 from nukki.ops.measures import confidence
-from nukki.ops.refine import Refinement, make_guide, refine
+from nukki.ops.reduce import box_reduce
+from nukki.ops.refine import Refinement, guide_factor, make_guide, refine
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.results import Background, Cutout
 from nukki.types import RGB8, Alpha, Pixels
@@ -64,12 +66,15 @@ def remove(
     """
     started = time.perf_counter()
     height, width = picture.height, picture.width
-    image = picture.rgb8(reduce=mapper.reduction(height, width))
-    subject = mapper.predict(image)
+    # One reduction serves the network, the edges and the colours, where the network allows it.
+    factor, allowed = guide_factor(height, width), mapper.reduction(height, width)
+    small = _reduced(picture, factor, threads)
+    source, rest = (small, allowed // factor) if allowed >= factor else (picture, allowed)
+    subject = mapper.predict(source.rgb8(reduce=rest))
     sure = confidence(subject)
     found = sure >= SUBJECT_CONFIDENCE and float(subject.mean()) >= SUBJECT_SHARE
     mapped = time.perf_counter()
-    guide = make_guide(picture.pixels)
+    guide = make_guide(picture.pixels, factor, small=small.pixels)
     if options.edges == "none":
         alpha = enlarge(subject, height, width)
     else:
@@ -104,6 +109,16 @@ def remove(
         threads=threads,
     )
     return cutout if options.crop is None else cutout.cropped(options.crop)
+
+
+def _reduced(picture: Picture, factor: int, threads: int) -> Picture:
+    """The picture box-reduced, its own alpha too."""
+    own = picture.alpha
+    return replace(
+        picture,
+        pixels=box_reduce(picture.pixels, factor, threads=threads),
+        alpha=None if own is None else box_reduce(own, factor, threads=threads),
+    )
 
 
 def adjust(alpha: Alpha, options: RemoveOptions) -> Alpha:
