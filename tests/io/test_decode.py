@@ -43,11 +43,12 @@ def attempt(data, **options):
     """Success or one of our own errors; no warning, and quickly."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        words = "a picture"
         try:
             picture = read(data, **options)
         except NukkiError as error:
-            assert str(error)
-            picture = None
+            picture, words = None, str(error)
+    assert words
     assert not [str(item.message) for item in caught]
     if picture is not None:
         assert picture.pixels.ndim == 3
@@ -96,7 +97,7 @@ def test_half_a_file_is_truncated_and_the_hint_says_how_to_take_it(name):
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "bmp", "gif"])
 def test_what_is_there_of_half_a_file_is_taken(cat, name):
-    data = file_of(Image.fromarray(cat), name)
+    data = file_of(Image.fromarray(cat), name, interlace=0)
     whole = read(data)
     picture = read(data[: len(data) // 2], allow_truncated=True)
     assert any("truncated" in note for note in picture.notes)
@@ -149,15 +150,11 @@ def huge_files():
     webp = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (59999).to_bytes(3, "little") * 2
     yield "webp", b"RIFF" + struct.pack("<I", 4 + len(webp)) + b"WEBP" + webp
     tiff = file_of(small, "tiff")
-    wide = tiff.replace(
-        struct.pack("<HHIHH", 256, 3, 1, 8, 0), struct.pack("<HHIHH", 256, 3, 1, 60000, 0)
-    )
-    yield (
-        "tiff",
-        wide.replace(
-            struct.pack("<HHIHH", 257, 3, 1, 8, 0), struct.pack("<HHIHH", 257, 3, 1, 60000, 0)
-        ),
-    )
+    for tag in (256, 257):
+        old = struct.pack("<HHII", tag, 4, 1, 8)
+        assert old in tiff
+        tiff = tiff.replace(old, struct.pack("<HHII", tag, 4, 1, 60000))
+    yield "tiff", tiff
 
 
 @pytest.mark.parametrize(
@@ -260,7 +257,6 @@ def test_heic_with_its_package(gradient):
     picture = read(out.getvalue())
     assert picture.format == "heic"
     assert np.abs(picture.pixels.astype(int) - np.tile(gradient, (4, 4, 1))).mean() < 4
-    assert Image.registered_extensions().get(".heic") is None
 
 
 def test_memory_that_is_not_there_is_our_error(gradient, monkeypatch):

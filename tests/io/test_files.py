@@ -6,11 +6,16 @@ import errno
 import io
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from nukki.errors import OutputError
 from nukki.io.files import load, write
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def old(tmp_path):
 def test_written_and_replaced(old):
     write(old, b"new")
     assert old.read_bytes() == b"new"
-    assert os.listdir(old.parent) == ["picture.png"]
+    assert names(old.parent) == ["picture.png"]
     assert load(old) == (str(old), b"new")
 
 
@@ -54,7 +59,7 @@ def test_a_full_disk_leaves_the_old_file(old, monkeypatch, call):
         write(old, b"new")
     assert "space" in caught.value.hint
     assert old.read_bytes() == b"old"
-    assert os.listdir(old.parent) == ["picture.png"]
+    assert names(old.parent) == ["picture.png"]
 
 
 def test_an_interrupt_leaves_nothing(old, monkeypatch):
@@ -65,7 +70,7 @@ def test_an_interrupt_leaves_nothing(old, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write(old, b"new")
     assert old.read_bytes() == b"old"
-    assert os.listdir(old.parent) == ["picture.png"]
+    assert names(old.parent) == ["picture.png"]
 
 
 def test_missing_folder_and_folder_as_target(tmp_path):
@@ -121,7 +126,7 @@ def test_a_link_stays_a_link(tmp_path, old):
 
 def test_devices_are_written_to_not_replaced():
     write("/dev/null", b"x")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 class Slow(io.RawIOBase):
@@ -165,4 +170,4 @@ def test_file_objects_that_cannot_take_them(tmp_path):
 def test_long_names(tmp_path):
     name = "ä" * 100 + ".png"
     write(tmp_path / name, b"x")
-    assert os.listdir(tmp_path) == [name]
+    assert names(tmp_path) == [name]

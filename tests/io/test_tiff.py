@@ -76,10 +76,8 @@ def test_the_first_of_two_pages(gradient):
 def test_the_camera_is_told_on(gradient):
     exif = Image.Exif()
     exif[0x010F] = "nukki cam"
-    exif.get_ifd(0x8769)[0x9003] = "2026:01:02 03:04:05"
-    out = io.BytesIO()
-    Image.fromarray(gradient).save(out, "tiff", exif=exif)
-    picture = read(out.getvalue())
+    exif[0x8769] = {0x9003: "2026:01:02 03:04:05"}
+    picture = read(encode_tiff(gradient, exif=exif.tobytes().removeprefix(b"Exif\0\0")))
     seen = Image.Exif()
     seen.load(picture.exif)
     assert seen[0x010F] == "nukki cam"
@@ -89,3 +87,23 @@ def test_the_camera_is_told_on(gradient):
     picture.save(again, "jpeg")
     with Image.open(again) as image:
         assert image.getexif().get_ifd(0x8769)[0x9003] == "2026:01:02 03:04:05"
+
+
+def test_premultiplied_sixteen_bits_become_straight():
+    stored = np.full((4, 5, 4), 20000, np.uint16)
+    stored[..., 3] = 40000
+    stored[0] = 0
+    out = io.BytesIO()
+    tifffile.imwrite(out, stored, photometric="rgb", extrasamples=["assocalpha"])
+    picture = read(out.getvalue())
+    assert (picture.pixels[1:] == 32768).all()
+    assert (picture.alpha[1:] == 40000).all()
+
+
+def test_samples_that_nobody_named_are_left_out(gradient):
+    stored = np.dstack([gradient, gradient]).astype(np.uint16)
+    out = io.BytesIO()
+    tifffile.imwrite(out, stored, photometric="rgb", extrasamples=["unspecified"] * 3)
+    picture = read(out.getvalue())
+    assert np.array_equal(picture.pixels, gradient)
+    assert picture.alpha is None

@@ -11,6 +11,7 @@ import io
 import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -29,7 +30,7 @@ __all__ = ["FOREIGN", "Found", "decode", "quiet", "sniff"]
 FOREIGN = (
     OSError, SyntaxError, ValueError, struct.error, EOFError, MemoryError, TypeError, KeyError,
     IndexError, OverflowError, AttributeError, RuntimeError, ZeroDivisionError, AssertionError,
-    NotImplementedError, Image.DecompressionBombError,
+    NotImplementedError, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 _HEIF_BRANDS = {
     b"heic",
@@ -227,7 +228,13 @@ def _keyed(array: NDArray[np.uint16], transparency: bytes | None) -> NDArray[np.
 def _through_pillow(
     name: str, data: bytes, kind: str, max_pixels: int | None, allow_truncated: bool
 ) -> Found:
-    image = _opened(_reader(name, kind), data)
+    try:
+        image = _opened(_reader(name, kind), data)
+    except SyntaxError:
+        found = _tiff_unknown_to_pillow(name, data, max_pixels) if kind == "tiff" else None
+        if found is None:
+            raise
+        return found
     check_size(name, *image.size, max_pixels)
     found = Found(image=image, format=kind)
     found.icc_profile = image.info.get("icc_profile")
@@ -282,6 +289,18 @@ def _tiff(name: str, data: bytes, found: Found, allow_truncated: bool) -> Found:
     if _tag(image, 274) == 1:  # Pillow turns TIFFs itself when it loads them
         found.orientation = 1
     return found
+
+
+def _tiff_unknown_to_pillow(name: str, data: bytes, max_pixels: int | None) -> Found | None:
+    """16 bit grey with alpha, or colours with extra samples, for which Pillow has no mode."""
+    from nukki.io.tiff import facts, read_sixteen
+
+    width, height, orientation, profile = facts(data)
+    check_size(name, width, height, max_pixels)
+    array = read_sixteen(data)
+    if array is None:
+        return None
+    return Found(array=array, format="tiff", icc_profile=profile, orientation=orientation)
 
 
 def _tag(image: Any, number: int) -> int:

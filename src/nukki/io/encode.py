@@ -41,7 +41,7 @@ class Encoding:
     Attributes:
         png: "fast" or "small".
         quality: 1 to 100 for JPEG, WebP and AVIF; None takes 95, 90 and 80.
-        lossless: WebP and AVIF without loss.
+        lossless: WebP without loss; PNG and TIFF always are, AVIF and JPEG never (AVIF says so).
     """
 
     png: Literal["fast", "small"] = "fast"
@@ -125,6 +125,9 @@ def encode(
     encoding = encoding or Encoding()
     kind = _canonical(format, f"format {format!r}")
     _check(pixels, kind)
+    if encoding.lossless and kind == "avif":
+        message = "`avif` cannot be written without loss: its colours pass through YCbCr"
+        raise InputError(message, hint="write a webp with lossless, a png or a tiff")
     said: dict[str, Any] = {"icc_profile": icc_profile, "dpi": dpi, "exif": exif}
     if kind == "png":
         return encode_png(pixels, effort=encoding.png, **said)
@@ -154,8 +157,6 @@ def _pillow_options(kind: str, encoding: Encoding) -> dict[str, Any]:
         # `exact`: what stands under alpha 0 is the caller's choice, not the encoder's.
         options = {"quality": quality, "exact": True, "method": 4}
         return options | {"lossless": True, "quality": 80} if encoding.lossless else options
-    if encoding.lossless:
-        return {"quality": 100, "subsampling": "4:4:4"}
     return {"quality": quality, "subsampling": "4:4:4"}
 
 

@@ -9,7 +9,10 @@ offset in them, the camera maker's own included, still holds.
 from __future__ import annotations
 
 import io
+import logging
+import lzma
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,9 +25,11 @@ from PIL import Image
 
 from nukki import settings
 
-__all__ = ["described", "encode_tiff", "page_count", "read_sixteen"]
+__all__ = ["described", "encode_tiff", "facts", "page_count", "read_sixteen"]
 
 _STRIP_BYTES = 1 << 20
+_ASSOCIATED, _UNASSOCIATED = 1, 2  # kinds of extra samples (TIFF 6.0, section 18)
+_SILENCE = logging.NullHandler()  # tifffile logs what it also raises
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 # Tags that describe the stored pixels, so that the ones of another file must not come along.
 _STRUCTURE = (
@@ -92,20 +97,61 @@ def read_sixteen(data: bytes) -> NDArray[np.uint16] | None:
     """
     import tifffile
 
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        kinds = {"MINISWHITE", "MINISBLACK", "RGB"}
-        name = getattr(page.photometric, "name", "")
-        if page.dtype != np.uint16 or page.bitspersample != 16 or name not in kinds:
-            return None
-        if page.imagedepth != 1:
-            return None
-        array = page.asarray()
-        if page.planarconfig == 2 and array.ndim == 3:
-            array = np.moveaxis(array, 0, -1)
-        if name == "MINISWHITE":
-            array = 65535 - array
-    return np.ascontiguousarray(array, dtype=np.uint16)
+    logging.getLogger("tifffile").addHandler(_SILENCE)
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            name = getattr(page.photometric, "name", "")
+            known = name in {"MINISWHITE", "MINISBLACK", "RGB"} and page.samplesperpixel <= 8
+            if not known or page.dtype != np.uint16 or page.bitspersample != 16:
+                return None
+            if page.imagedepth != 1:
+                return None
+            array = page.asarray()
+            kinds = [int(kind) for kind in page.extrasamples]
+            if page.planarconfig == 2 and array.ndim == 3:
+                array = np.moveaxis(array, 0, -1)
+    except (tifffile.TiffFileError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(str(error)) from error
+    if name == "MINISWHITE":
+        array = 65535 - array
+    return _without_extras(array, 3 if name == "RGB" else 1, kinds)
+
+
+def facts(data: bytes) -> tuple[int, int, int, bytes | None]:
+    """Width, height, orientation and colour profile by the header of the first page."""
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(_SILENCE)
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            turned = page.tags.valueof(274, 1)
+            profile = page.tags.valueof(34675)
+            width, height = int(page.imagewidth), int(page.imagelength)
+    except tifffile.TiffFileError as error:
+        raise ValueError(str(error)) from error
+    orientation = turned if isinstance(turned, int) and 1 <= turned <= 8 else 1
+    return width, height, orientation, profile if isinstance(profile, bytes) else None
+
+
+def _without_extras(
+    array: NDArray[np.uint16], colours: int, kinds: list[int]
+) -> NDArray[np.uint16] | None:
+    """Colours, and the first extra sample where it is alpha; premultiplied colours divided."""
+    if array.ndim == 2:
+        return np.ascontiguousarray(array)
+    if array.ndim != 3 or array.shape[2] < colours:
+        return None
+    first = kinds[0] if kinds else 0
+    if first not in (_ASSOCIATED, _UNASSOCIATED) or array.shape[2] == colours:
+        return np.ascontiguousarray(array[:, :, :colours])
+    out = array[:, :, : colours + 1].copy()
+    if first == _ASSOCIATED:
+        alpha = np.maximum(out[:, :, colours:], 1).astype(np.float64)
+        straight = np.rint(out[:, :, :colours] * (65535 / alpha))
+        out[:, :, :colours] = np.minimum(straight, 65535)
+    return out
 
 
 def described(image: Any) -> bytes | None:
