@@ -50,6 +50,16 @@ class Pieces:
         rim |= (self.starts % width == 0) | (self.ends % width == 0)
         return np.bincount(self.owner, rim, self.count) > 0
 
+    def largest(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Largest value of (H, W) `values` in each piece."""
+        result = np.full(self.count, -np.inf, np.float32)
+        if self.count:
+            # Every second stretch between the bounds is a run; one value more ends the last one.
+            flat = np.append(values.reshape(-1), np.float32(0))
+            bounds = np.column_stack([self.starts, self.ends]).reshape(-1)
+            np.maximum.at(result, self.owner, np.maximum.reduceat(flat, bounds)[::2])
+        return result
+
     def mask(self, chosen: NDArray[np.bool_]) -> Mask:
         """(H, W) mask of the pieces for which `chosen` is True."""
         height, width = self.shape

@@ -125,13 +125,14 @@ def _tight(soft: NDArray[np.bool_], tile: Box) -> Box:
 def _prepare(alpha: Alpha, guide: Guide, threads: int) -> _Work:
     """The finest level, and the coarse one solved as a whole."""
     image, factor = guide.planes, guide.factor
-    cover = np.empty(image.shape[1:], np.float32)
+    height, width = image.shape[1], image.shape[2]
+    cover = np.empty((height, width), np.float32)
 
     def shrink(rows: slice) -> None:
         part = alpha[rows.start * factor : rows.stop * factor]
         cover[rows] = _shrunk(part[None], factor)[0]
 
-    each(shrink, row_blocks(*cover.shape, 1 << 15), threads)
+    each(shrink, row_blocks(height, width, 1 << 15), threads)
     coarse = _multilevel(_shrunk(image, COARSE), _shrunk(cover[None], COARSE)[0])
     return _Work(image, cover, coarse, factor)
 

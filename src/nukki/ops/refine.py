@@ -1,7 +1,7 @@
 """From a network's coarse map to an alpha that follows the picture's edges at full resolution.
 
-1. The map is split on its own grid: sure inside, sure outside, and the band between. Sure pixels
-   become exactly 1 and 0; only the band is looked at further.
+1. The map is settled and split on its own grid: sure inside, sure outside, and the band between.
+   Sure pixels become exactly 1 and 0; only the band is looked at further.
 2. In the band, colour decides: a confidence-weighted guided filter (`ops.guided`) learns from the
    sure pixels on both sides which colours belong to the subject, on a reduced picture.
 3. Its linear models are enlarged and applied to the full picture (He & Sun 2015); further passes
@@ -18,14 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nukki.ops.components import find_pieces
 from nukki.ops.grid import enlarge
 from nukki.ops.guided import guided_coefficients, window_sum
 from nukki.ops.reduce import box_reduce
 from nukki.ops.tiles import each, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
-__all__ = ["Guide", "Refinement", "guide_factor", "make_guide", "refine"]
+__all__ = ["Guide", "Refinement", "guide_factor", "make_guide", "refine", "settle"]
 
+GHOST = 0.5  # a piece of the map that nowhere reaches this is no subject
+GAP = 0.2  # a hole in the subject that nowhere falls below this is no hole
 SURE = 0.04  # a map value below this, or above 1 - this, is taken at its word
 CONTRAST = 1.3  # slope of the curve around one half; measured on soft and hard truths
 EPS = 1e-4  # colour variance under which a window is flat: about 2.5 levels of 255
@@ -106,6 +109,7 @@ def refine(
         (H, W) float32 in 0..1; exactly 0 or 1 where the map is sure.
     """
     height, width = pixels.shape[:2]
+    coarse = settle(coarse)
     cell = max(height / coarse.shape[0], width / coarse.shape[1])
     if cell <= 1:  # the map is as fine as the picture: nothing to gain
         return enlarge(coarse, height, width)
@@ -128,6 +132,24 @@ def refine(
         alpha = (near * fitted + (1 - near) * (alpha > 0.5)).astype(np.float32)
         factor, radius = max(1, factor // 2), radius / 2
     return alpha
+
+
+def settle(coarse: Alpha) -> Alpha:
+    """Decide the pieces of a map that are half in doubt from their inside.
+
+    Doubt that the subject encloses and that nowhere comes near the background becomes subject, so
+    that solid things stay solid; a real gap, an arm on a hip, does fall to the background. Ghosts
+    that nowhere become subject are dropped.
+
+    Args:
+        coarse: (h, w), 0..1.
+    """
+    doubt = find_pieces(coarse < 0.9, diagonal=False)
+    solid = doubt.mask(doubt.largest(1 - coarse) < 1 - GAP)
+    traces = find_pieces(coarse > SURE)
+    ghosts = traces.mask(traces.largest(coarse) < GHOST)
+    settled = np.where(solid, np.float32(1), coarse)
+    return np.where(ghosts, np.float32(0), settled)
 
 
 def _band(coarse: Alpha) -> NDArray[np.float32]:
