@@ -268,3 +268,17 @@ def test_memory_that_is_not_there_is_our_error(gradient, monkeypatch):
     monkeypatch.setattr(decode, "_load", starved)
     with pytest.raises(InputError, match="memory"):
         read(data)
+
+
+def test_a_png_whose_stream_ends_early_in_whole_chunks(gradient):
+    import zlib
+
+    raw = b"".join(b"\0" + row.tobytes() for row in gradient)
+    header = struct.pack(">IIBBBBB", 27, 19, 8, 2, 0, 0, 0)
+    short = chunk(b"IDAT", zlib.compress(raw, 0)[: len(raw) // 2])
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + short + chunk(b"IEND", b"")
+    with pytest.raises(InputError, match="truncated"):
+        read(data)
+    picture = read(data, allow_truncated=True)
+    assert np.array_equal(picture.pixels[:8], gradient[:8])
+    assert any("missing" in note for note in picture.notes)

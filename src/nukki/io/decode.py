@@ -209,9 +209,8 @@ def _png(name: str, data: bytes, max_pixels: int | None, allow_truncated: bool) 
         return found
     from PIL.PngImagePlugin import PngImageFile
 
-    image = _opened(PngImageFile, file.critical())
-    _load(image, "png", bool(file.notes) and allow_truncated)
-    found.image = image
+    critical = file.critical()
+    found.image = _loaded(lambda: _opened(PngImageFile, critical), "png", found, allow_truncated)
     return found
 
 
@@ -246,15 +245,24 @@ def _through_pillow(
         return _tiff(name, data, found, allow_truncated)
     found.exif = image.info.get("exif")
     found.orientation = exif.orientation(exif.without_prefix(found.exif))
+    found.image = _loaded(lambda: _opened(_reader(name, kind), data), kind, found, allow_truncated)
+    return found
+
+
+def _loaded(
+    reopen: Callable[[], ImageFile.ImageFile], kind: str, found: Found, allow_truncated: bool
+) -> ImageFile.ImageFile:
+    """The picture decoded; with `allow_truncated` a second time, tolerantly, and noted."""
+    image = cast("ImageFile.ImageFile", found.image) if found.image else reopen()
     try:
         _load(image, kind, tolerant=False)
     except FOREIGN:
         if not allow_truncated:
             raise
-        found.image = image = _opened(_reader(name, kind), data)
+        image = reopen()
         _load(image, kind, tolerant=True)
         found.notes.append("the file is truncated or damaged: a part of the picture is missing")
-    return found
+    return image
 
 
 def _tiff(name: str, data: bytes, found: Found, allow_truncated: bool) -> Found:
@@ -278,14 +286,9 @@ def _tiff(name: str, data: bytes, found: Found, allow_truncated: bool) -> Found:
             found.image = None
             return found
         found.notes.append("16 bit reduced to 8: its compression needs another reader")
-    try:
-        _load(image, "tiff", tolerant=False)
-    except FOREIGN:
-        if not allow_truncated:
-            raise
-        image = found.image = _opened(_reader(name, "tiff"), data)
-        _load(image, "tiff", tolerant=True)
-        found.notes.append("the file is truncated or damaged: a part of the picture is missing")
+    image = found.image = _loaded(
+        lambda: _opened(_reader(name, "tiff"), data), "tiff", found, allow_truncated
+    )
     if _tag(image, 274) == 1:  # Pillow turns TIFFs itself when it loads them
         found.orientation = 1
     return found
