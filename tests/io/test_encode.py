@@ -117,3 +117,12 @@ def test_an_encoder_that_fails_is_our_error(gradient, monkeypatch):
     monkeypatch.setattr(module.Image.Image, "save", broken)
     with pytest.raises(OutputError, match="webp"):
         encode(gradient, "webp")
+
+
+@pytest.mark.parametrize("dpi", [(0, 300), (300, float("nan")), (1e9, 1e9)])
+def test_resolutions_that_no_device_has(gradient, dpi):
+    with pytest.raises(InputError, match="dpi"):
+        encode(gradient, "png", dpi=dpi)
+    image = Image.fromarray(gradient)
+    image.info["dpi"] = dpi
+    assert read(image).dpi is None

@@ -18,7 +18,7 @@ from nukki.io.colour import to_eight_bits
 from nukki.io.files import write
 from nukki.io.png import encode_png
 from nukki.io.tiff import encode_tiff
-from nukki.types import Pixels
+from nukki.types import Pixels, RowSource
 
 __all__ = ["FORMATS", "Encoding", "encode", "format_of", "supports_alpha", "write"]
 
@@ -31,6 +31,7 @@ _READ_ONLY = {"heic", "heif", "gif", "bmp", "jxl", "svg", "jp2", "pdf", "psd"}
 _LARGEST = {"webp": 16383, "jpeg": 65500, "avif": 65536}
 _QUALITY = {"jpeg": 95, "webp": 90, "avif": 80}
 _JPEG_EXIF_BYTES = 65527
+LEAST_DPI, LARGEST_DPI = 0.1, 1e6
 _USUAL = "use one of: " + ", ".join(FORMATS)
 
 
@@ -98,7 +99,7 @@ def supports_alpha(format: str) -> bool:
 
 
 def encode(
-    pixels: Pixels,
+    pixels: Pixels | RowSource,
     format: str,
     *,
     icc_profile: bytes | None = None,
@@ -110,7 +111,7 @@ def encode(
 
     Args:
         pixels: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha, uint8 or uint16.
-            Formats without 16 bits get `rint(x / 257)`.
+            Formats without 16 bits get `rint(x / 257)`. Or a source of such rows.
         format: "png", "webp", "avif", "tiff" or "jpeg", or one of their endings.
         icc_profile: Of the pixels; None means sRGB.
         dpi: Pixels per inch; WebP and AVIF have no place for it.
@@ -125,12 +126,17 @@ def encode(
     encoding = encoding or Encoding()
     kind = _canonical(format, f"format {format!r}")
     _check(pixels, kind)
+    if dpi and not all(LEAST_DPI <= value <= LARGEST_DPI for value in dpi):
+        message = f"`dpi` must be {LEAST_DPI} to {LARGEST_DPI}, got {dpi}"
+        raise InputError(message, hint="leave it out, or give pixels per inch")
     if encoding.lossless and kind == "avif":
         message = "`avif` cannot be written without loss: its colours pass through YCbCr"
         raise InputError(message, hint="write a webp with lossless, a png or a tiff")
     said: dict[str, Any] = {"icc_profile": icc_profile, "dpi": dpi, "exif": exif}
     if kind == "png":
         return encode_png(pixels, effort=encoding.png, **said)
+    if not isinstance(pixels, np.ndarray):
+        pixels = pixels.rows(0, pixels.shape[0])
     if kind == "tiff":
         return encode_tiff(pixels, **said)
     options = _pillow_options(kind, encoding) | {k: v for k, v in said.items() if v}
@@ -172,11 +178,11 @@ def _canonical(name: str, subject: str) -> str:
     raise InputError(message, hint=f"did you mean {near[0]}?" if near else _USUAL)
 
 
-def _check(pixels: Pixels, kind: str) -> None:
+def _check(pixels: Pixels | RowSource, kind: str) -> None:
     shape = pixels.shape
-    channels = shape[2] if pixels.ndim == 3 else 1
+    channels = shape[2] if len(shape) == 3 else 1
     known = pixels.dtype in (np.uint8, np.uint16)
-    if not known or pixels.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in shape:
+    if not known or len(shape) not in (2, 3) or channels not in (1, 3, 4) or 0 in shape:
         message = (
             "`pixels` must be (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16, "
             f"got {shape} of {pixels.dtype}"

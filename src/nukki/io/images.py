@@ -6,7 +6,6 @@ on; its `rgb8` is what networks see, its `save` gives back what the file said.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -18,7 +17,7 @@ from PIL import Image
 from nukki.errors import InputError
 from nukki.io import colour, exif, files, tiff
 from nukki.io.decode import FOREIGN, Found, decode, quiet
-from nukki.io.encode import Encoding, encode, format_of
+from nukki.io.encode import LARGEST_DPI, LEAST_DPI, Encoding, encode, format_of
 from nukki.io.faults import check_size
 from nukki.types import RGB8, Pixels
 
@@ -322,8 +321,8 @@ def _dpi(found: Any, orientation: int) -> tuple[float, float] | None:
         across, down = (float(value) for value in found)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    if not (math.isfinite(across) and math.isfinite(down)) or min(across, down) <= 0:
-        return None
+    if not all(LEAST_DPI <= value <= LARGEST_DPI for value in (across, down)):
+        return None  # also NaN: what no device has was not meant
     return (down, across) if orientation >= 5 else (across, down)
 
 

@@ -9,6 +9,7 @@ blocks are joined into one zlib stream. So the bytes are the same for any number
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from nukki import settings
 from nukki.errors import InputError
 from nukki.io.pngfilters import filter_by_row, filter_of_block
+from nukki.types import RowSource
 
 __all__ = ["encode_png"]
 
@@ -40,7 +42,7 @@ _ZLIB_HEADER = b"\x78\x01"
 
 
 def encode_png(
-    pixels: Samples,
+    pixels: Samples | RowSource,
     *,
     effort: Effort = "fast",
     icc_profile: bytes | None = None,
@@ -51,7 +53,8 @@ def encode_png(
     """The picture as a PNG file, the same bytes for any number of threads.
 
     Args:
-        pixels: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
+        pixels: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16; or a source of
+            such rows.
         effort: "fast" for photos on their way; "small" tries every filter and the strongest
             deflate.
         icc_profile: Of the pixels; None writes no colour chunk at all.
@@ -65,10 +68,10 @@ def encode_png(
     if effort not in _BLOCK_BYTES:
         message = f'`effort` must be "fast" or "small", got {effort!r}'
         raise InputError(message, hint='use effort="fast"')
-    pixels = _checked(pixels)
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    depth = 8 * pixels.dtype.itemsize
+    source = _checked(pixels)
+    height, width = source.shape[:2]
+    channels = source.shape[2] if len(source.shape) == 3 else 1
+    depth = 8 * source.dtype.itemsize
     header = struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPES[channels], 0, 0, 0)
     parts = [SIGNATURE, _chunk(b"IHDR", header)]
     if icc_profile:
@@ -79,21 +82,33 @@ def encode_png(
         parts.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if exif:
         parts.append(_chunk(b"eXIf", exif))
-    parts.extend(_data(pixels, effort, threads or settings.threads()))
+    parts.extend(_data(source, effort, threads or settings.threads()))
     parts.append(_chunk(b"IEND", b""))
     return b"".join(parts)
 
 
-def _checked(pixels: Samples) -> Samples:
-    """The array in one piece.
+class _Array:
+    """An array as a source of rows."""
+
+    def __init__(self, pixels: Samples) -> None:
+        self.pixels = np.ascontiguousarray(pixels)
+        self.shape = pixels.shape
+        self.dtype = pixels.dtype
+
+    def rows(self, top: int, bottom: int) -> Samples:
+        return cast("Samples", self.pixels[top:bottom])
+
+
+def _checked(pixels: Samples | RowSource) -> RowSource:
+    """The picture as a source of rows.
 
     Raises:
         InputError: If it is no picture that PNG can hold.
     """
     shape = pixels.shape
-    channels = shape[2] if pixels.ndim == 3 else 1
+    channels = shape[2] if len(shape) == 3 else 1
     known = pixels.dtype in (np.uint8, np.uint16)
-    if not known or pixels.ndim not in (2, 3) or channels not in _COLOUR_TYPES:
+    if not known or len(shape) not in (2, 3) or channels not in _COLOUR_TYPES:
         message = (
             "`pixels` must be (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16, "
             f"got {shape} of {pixels.dtype}"
@@ -102,16 +117,18 @@ def _checked(pixels: Samples) -> Samples:
     if 0 in shape or max(shape[:2]) > _LARGEST_SIDE:
         message = f"`pixels` must have 1 to 2³¹-1 rows and columns, got {shape}"
         raise InputError(message, hint="check the crop")
-    return cast("Samples", np.ascontiguousarray(pixels))
+    return _Array(pixels) if isinstance(pixels, np.ndarray) else pixels
 
 
-def _data(pixels: Samples, effort: Effort, threads: int) -> Iterator[bytes]:
+def _data(pixels: RowSource, effort: Effort, threads: int) -> Iterator[bytes]:
     """The IDAT chunks, one for each block."""
-    step = max(1, _BLOCK_BYTES[effort] // pixels[0].nbytes)
-    starts = range(0, len(pixels), step)
+    height = pixels.shape[0]
+    row_bytes = math.prod(pixels.shape[1:]) * pixels.dtype.itemsize
+    step = max(1, _BLOCK_BYTES[effort] // row_bytes)
+    starts = range(0, height, step)
 
     def job(top: int) -> tuple[bytes, int, int]:
-        return _block(pixels, top, min(top + step, len(pixels)), effort)
+        return _block(pixels, top, min(top + step, height), effort)
 
     if threads > 1 and len(starts) > 1:
         with ThreadPoolExecutor(min(threads, len(starts))) as pool:
@@ -126,9 +143,9 @@ def _data(pixels: Samples, effort: Effort, threads: int) -> Iterator[bytes]:
         yield _chunk(b"IDAT", head + squeezed + tail)
 
 
-def _block(pixels: Samples, top: int, bottom: int, effort: Effort) -> tuple[bytes, int, int]:
+def _block(pixels: RowSource, top: int, bottom: int, effort: Effort) -> tuple[bytes, int, int]:
     """Rows filtered and deflated, the Adler-32 of the filtered bytes, and their number."""
-    rows = _network_order(pixels[max(0, top - 1) : bottom])
+    rows = _network_order(pixels.rows(max(0, top - 1), bottom))
     if top == 0:  # above the first row the standard has zeros
         rows = np.concatenate([np.zeros_like(rows[:1]), rows])
     out = np.empty((bottom - top, rows.shape[1] + 1), np.uint8)
@@ -136,7 +153,7 @@ def _block(pixels: Samples, top: int, bottom: int, effort: Effort) -> tuple[byte
     choose = filter_of_block if effort == "fast" else filter_by_row
     choose(rows[1:], rows[:-1], pixel, out)
     raw = out.reshape(-1)
-    last = bottom == len(pixels)
+    last = bottom == pixels.shape[0]
     squeezed = _deflated(raw, last) if effort == "fast" else _deflated_small(raw, last)
     return squeezed, isal_zlib.adler32(raw), raw.size
 
