@@ -15,7 +15,7 @@ an alpha; a model card holds them and `ops.grid` executes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ __all__ = [
     "OutputSpec",
     "Pixels",
     "Point",
+    "RowSource",
     "Tensor",
     "Trimap",
 ]
@@ -41,6 +42,25 @@ Alpha: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 Trimap: TypeAlias = NDArray[np.uint8]
 Tensor: TypeAlias = NDArray[np.float32]
+
+
+class RowSource(Protocol):
+    """A picture whose rows are made when they are asked for, so that it never lies in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W, C)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 or uint16."""
+        ...
+
+    def rows(self, top: int, bottom: int) -> Pixels:
+        """Rows top..bottom, (bottom - top, W, C); may be called from several threads."""
+        ...
+
 
 Fit = Literal["stretch", "letterbox", "pad"]
 Resample = Literal["bilinear", "bicubic", "lanczos"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.ops import composite
-from nukki.ops.composite import bleed, compose, cover, join, sharpen
+from nukki.ops.composite import Layer, bleed, compose, cover, sharpen
 
 dtypes = st.sampled_from([np.uint8, np.uint16])
 sides = st.integers(1, 40)
@@ -70,14 +70,16 @@ def test_over_by_hand():
 
 def test_threads_do_not_change_a_byte(monkeypatch):
     monkeypatch.setattr(
-        composite, "row_blocks", lambda height, width, pixels=0: iter(np.s_[i : i + 7] for i in range(0, height, 7))
+        composite,
+        "row_blocks",
+        lambda height, width, pixels=0: iter(np.s_[i : i + 7] for i in range(0, height, 7)),
     )
     front, behind = pixels(60, 33, np.uint8), pixels(60, 33, np.uint8, 1)
     alpha = frozen(np.random.default_rng(2).random((60, 33), np.float32).round(1))
     for work in (
         lambda threads: compose(front, alpha, behind, threads=threads),
-        lambda threads: join(front, alpha, wipe=True, threads=threads),
-        lambda threads: join(front, alpha, wipe=False, threads=threads),
+        lambda threads: Layer(front, alpha, wipe=True).joined(threads),
+        lambda threads: Layer(front, alpha, wipe=False).joined(threads),
     ):
         np.testing.assert_array_equal(work(1), work(2))
 
@@ -91,7 +93,7 @@ def test_joining_wipes_what_cannot_be_seen_and_nothing_else(height, width, dtype
         np.array([0, 0.4 / top, 0.6 / top, 0.5, 1], np.float32), (height, width)
     )
     alpha = frozen(alpha)
-    wiped, kept = join(front, alpha, wipe=True), join(front, alpha, wipe=False)
+    wiped, kept = Layer(front, alpha, wipe=True).joined(), Layer(front, alpha, wipe=False).joined()
     assert wiped.dtype == dtype
     assert wiped.shape == (height, width, 4)
     np.testing.assert_array_equal(wiped[..., 3], np.rint(alpha * np.float32(top)))
@@ -105,7 +107,7 @@ def test_joining_wipes_what_cannot_be_seen_and_nothing_else(height, width, dtype
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_joining_blocks_that_are_all_seen_or_all_hidden(value):
     front = pixels(12, 9, np.uint8)
-    joined = join(front, full(12, 9, value), wipe=True)
+    joined = Layer(front, full(12, 9, value), wipe=True).joined()
     np.testing.assert_array_equal(joined[..., :3], front if value else np.zeros_like(front))
 
 
@@ -194,9 +196,10 @@ def test_sharpening_steepens_edges_and_stays_in_range():
     alpha = disc_truth(60, 60, softness=4)[..., None]
     picture = frozen(np.rint(60 + 120 * np.repeat(alpha, 3, axis=2)).astype(np.uint8))
     crisp = sharpen(picture, 1.0).astype(int)
-    assert np.abs(np.diff(crisp, axis=1)).max() > 1.15 * np.abs(
-        np.diff(picture.astype(int), axis=1)
-    ).max()
+    assert (
+        np.abs(np.diff(crisp, axis=1)).max()
+        > 1.15 * np.abs(np.diff(picture.astype(int), axis=1)).max()
+    )
     assert crisp.max() > picture.max()
     harsh = sharpen(pixels(30, 30, np.uint8), 20.0)  # wraps around if it is not clipped
     assert np.isin([0, 255], harsh).all()

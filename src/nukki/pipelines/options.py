@@ -81,7 +81,7 @@ class OutputOptions:
     quality: int | None = option(
         None, "1 to 100 for lossy formats (default: the format's)", metavar="N"
     )
-    lossless: bool = option(False, "WebP and AVIF without loss")
+    lossless: bool = option(False, "WebP without loss")
 
     def __post_init__(self) -> None:
         _one_of("png", self.png, ("fast", "small"))

@@ -16,7 +16,7 @@ from nukki.io.encode import Encoding, encode, format_of, supports_alpha
 from nukki.io.files import write
 from nukki.io.images import Picture
 from nukki.ops.alpha import bounds, quantise
-from nukki.ops.composite import bleed, compose, cover, join
+from nukki.ops.composite import Layer, bleed, compose, cover
 from nukki.pipelines.options import Hidden
 from nukki.types import RGBA, Alpha, Box, Pixels
 
@@ -58,9 +58,11 @@ class Cutout:
 
         Pixels of full alpha are bit-identical to the photo; under alpha 0 is what `hidden` says.
         """
-        wipe = self.hidden != "keep"
-        joined = join(self.foreground, self.alpha, wipe=wipe, threads=self.threads)
+        joined = self._layer().joined(self.threads)
         return bleed(joined) if self.hidden == "bleed" else joined
+
+    def _layer(self) -> Layer:
+        return Layer(self.foreground, self.alpha, wipe=self.hidden != "keep")
 
     def mask(self) -> NDArray[np.uint8]:
         """(H, W) uint8: the alpha as a grey picture, rounded to the nearest."""
@@ -148,12 +150,14 @@ class Cutout:
         picture, how = self.picture, _encoding(encoding)
         if mask:
             return encode(self.mask(), format, dpi=picture.dpi, encoding=how)
-        pixels: Pixels
+        pixels: Pixels | Layer
         if self.background is not None:
             pixels = self.over(self.background).pixels
         elif not supports_alpha(format):
             message = f"{format.upper()} has no transparency, and the cut-out needs it"
             raise InputError(message, hint="add --background white, or write a PNG or WebP")
+        elif self.hidden != "bleed":
+            pixels = self._layer()  # joined row by row: the picture never lies in memory twice
         else:
             pixels = self.rgba()
         return encode(
