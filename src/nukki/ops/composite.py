@@ -82,8 +82,8 @@ class Layer:
         result[..., 3] = cover
         if self.wipe:
             # A pixel as one number: wiping is one multiplication instead of four.
-            whole = result.view(np.uint32 if self.dtype == np.uint8 else np.uint64)[..., 0]
-            whole *= cover > 0
+            whole = result.view(np.uint32 if self.dtype == np.uint8 else np.uint64)
+            np.multiply(whole, (cover > 0)[..., None], out=whole)
         return result
 
     def joined(self, threads: int = 1) -> RGBA:
@@ -136,7 +136,10 @@ def cover(background: RGB8, height: int, width: int) -> RGB8:
     part_height, part_width = height / scale, width / scale
     top = (background.shape[0] - part_height) / 2
     left = (background.shape[1] - part_width) / 2
-    box = (left, top, left + part_width, top + part_height)
+    # Rounding may lead a hair beyond the rim, which Pillow refuses.
+    right = min(left + part_width, background.shape[1])
+    bottom = min(top + part_height, background.shape[0])
+    box = (max(left, 0.0), max(top, 0.0), right, bottom)
     kernel = Image.Resampling.LANCZOS
     return np.array(Image.fromarray(background).resize((width, height), kernel, box))
 
