@@ -69,7 +69,11 @@ def texture(height: int, width: int, colour, strength: float, seed: int):
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     waves = np.zeros((height, width), np.float32)
     for _ in range(4):
-        fy, fx, phase = random.uniform(-0.12, 0.12), random.uniform(-0.12, 0.12), random.uniform(6)
+        fy, fx, phase = (
+            random.uniform(-0.12, 0.12),
+            random.uniform(-0.12, 0.12),
+            random.uniform(0, 6),
+        )
         waves += np.sin(fy * y + fx * x + phase, dtype=np.float32)
     grain = random.normal(0, 0.3, (height, width, 1)).astype(np.float32)
     tint = random.uniform(0.6, 1.0, 3).astype(np.float32)

@@ -179,9 +179,7 @@ def dilated(alpha, radius):
                 continue
             there = np.zeros_like(alpha)
             ys, xs = slice(max(0, dy), height + min(0, dy)), slice(max(0, dx), width + min(0, dx))
-            yt, xt = slice(max(0, -dy), height - max(0, dy)), slice(
-                max(0, -dx), width - max(0, dx)
-            )
+            yt, xt = slice(max(0, -dy), height - max(0, dy)), slice(max(0, -dx), width - max(0, dx))
             there[yt, xt] = alpha[ys, xs]
             result = np.maximum(result, there)
     return result

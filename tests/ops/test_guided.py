@@ -39,7 +39,10 @@ def test_sums_of_large_values_stay_exact():
 
 
 def scene(height=40, width=50, seed=1):
-    return frozen(texture(height, width, (0.5, 0.5, 0.5), 0.4, seed).transpose(2, 0, 1))
+    """Colours that vary in all three directions of colour space."""
+    grain = np.random.default_rng(seed).uniform(-0.3, 0.3, (3, height, width))
+    smooth = texture(height, width, (0.5, 0.5, 0.5), 0.2, seed).transpose(2, 0, 1)
+    return frozen(np.clip(smooth + grain, 0, 1).astype(np.float32))
 
 
 def applied(models, guide):
@@ -52,10 +55,10 @@ def test_an_alpha_that_is_linear_in_colour_is_found(radius):
     slope, offset = np.array([0.7, -0.4, 0.3], np.float32), np.float32(0.2)
     alpha = frozen(np.tensordot(slope, guide, 1) + offset)
     ones = frozen(np.ones_like(alpha))
-    models = guided_coefficients(guide, alpha, ones, radius, 1e-7)
+    models = guided_coefficients(guide, alpha, ones, radius, 1e-4)
     assert models.shape == (4, 40, 50)
     assert models.dtype == np.float32
-    assert np.abs(applied(models, guide) - alpha).max() < 0.01
+    assert np.abs(applied(models, guide) - alpha).max() < 0.005
 
 
 def test_a_flat_picture_gives_the_mean():
@@ -89,8 +92,8 @@ def test_pixels_that_are_not_believed_do_not_count():
     plain = applied(guided_coefficients(guide, coarse, even, 6, 1e-4), guide)
     weighted = applied(guided_coefficients(guide, coarse, sure, 6, 1e-4), guide)
     band = np.s_[:, 16:24]
-    assert np.abs(weighted - truth)[band].mean() < 0.06
-    assert np.abs(plain - truth)[band].mean() > 3 * np.abs(weighted - truth)[band].mean()
+    assert np.abs(weighted - truth)[band].mean() < 0.12
+    assert np.abs(plain - truth)[band].mean() > 2.5 * np.abs(weighted - truth)[band].mean()
 
 
 def test_the_weights_scale_does_not_matter():

@@ -51,7 +51,10 @@ def _summed(block: NDArray[Any], factor: int, axis: int) -> NDArray[Any]:
     before = (slice(None),) * axis
     length = block.shape[axis]
     whole = length // factor * factor
-    wide = np.uint32 if axis or block.dtype != np.uint8 or factor > 256 else np.uint16
+    # Sums of 256 × 256 pixels of 16 bit, and of 256 of 8 bit, still fit these.
+    wide: type[np.unsignedinteger[Any]]
+    wide = np.uint32 if axis or block.dtype != np.uint8 else np.uint16
+    wide = np.uint64 if factor > 256 else wide
     total: NDArray[Any] = block[(*before, slice(0, whole, factor))].astype(wide)
     for offset in range(1, factor):
         total += block[(*before, slice(offset, whole, factor))]
