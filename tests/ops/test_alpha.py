@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import frozen
 from nukki.ops.alpha import (
     bounds,
     drop_specks,
@@ -78,8 +78,8 @@ def test_levels_are_monotone_and_stay_in_range(one, two):
     assert (np.diff(result) >= 0).all()
     assert result.min() >= 0
     assert result.max() <= 1
-    assert (result[STEPS <= np.float32(low) - np.float32(1e-6)] == 0).all()
-    assert (result[STEPS >= np.float32(high) + np.float32(1e-6)] == 1).all()
+    assert (result[np.float32(low) - np.float32(1e-6) >= STEPS] == 0).all()
+    assert (result[np.float32(high) + np.float32(1e-6) <= STEPS] == 1).all()
 
 
 # holes and pieces

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
+from helpers import frozen
 from nukki.ops.components import find_pieces
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import disc_truth, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import disc_truth, frozen
 from nukki.ops import composite
 from nukki.ops.composite import Layer, bleed, compose, cover, sharpen
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import disc_truth, frozen, photo, texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from helpers import disc_truth, frozen, photo, texture
 from nukki.errors import InputError
 from nukki.ops import foreground as module
 from nukki.ops.foreground import estimate_foreground

@@ -7,11 +7,11 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import resize
 
+from helpers import frozen
 from nukki.errors import InputError, ModelOutputError
 from nukki.ops.grid import Placement, enlarge, fit, reduction, to_map, unfit
 from nukki.types import InputSpec, OutputSpec

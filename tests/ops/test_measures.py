@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import frozen
 from nukki.ops.measures import confidence
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import averaged, disc_truth, frozen, photo, texture
 
+from helpers import averaged, disc_truth, frozen, photo, texture
 from nukki.ops import refine as module
 from nukki.ops.grid import enlarge
 from nukki.ops.refine import Refinement, guide_factor, make_guide, refine, settle

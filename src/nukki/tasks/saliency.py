@@ -54,7 +54,11 @@ class Saliency:
             message = f"`{self.card.name}` has no output {wanted.name or wanted.index!r}"
             hint = f"its outputs are {', '.join(answers)}: name one on the card"
             raise ModelOutputError(message, hint=hint)
-        return to_map(np.asarray(raw, np.float32), placement, wanted)
+        try:
+            return to_map(np.asarray(raw, np.float32), placement, wanted)
+        except ModelOutputError as error:
+            message = f"`{self.card.name}` ({self.session.path.name}): {error.message}"
+            raise ModelOutputError(message, hint=error.hint) from error
 
     def _has(self, count: int) -> bool:
         return -count <= self.card.output.index < count
