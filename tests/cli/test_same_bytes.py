@@ -4,9 +4,10 @@ import io
 import os
 import sys
 
+from PIL import Image
+
 import nukki
 from nukki.cli.main import main
-from PIL import Image
 
 
 def test_file_pipe_folder_and_library_on_one_and_two_threads_agree(
