@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import fields
 from os import PathLike
-from typing import Any, BinaryIO, TypeAlias
-
-from numpy.typing import NDArray
-from PIL import Image, ImageColor
+from typing import Unpack
 
 from nukki import settings
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
 from nukki.pipelines import remove as removal
-from nukki.pipelines.options import RemoveOptions
-from nukki.pipelines.results import Background, Cutout
+from nukki.pipelines.backgrounds import Colour, Source, background_of
+from nukki.pipelines.options import CallKeywords, RemoveKeywords, RemoveOptions
+from nukki.pipelines.results import Cutout
 from nukki.runtime.sessions import get_session
 from nukki.tasks.saliency import Saliency
 from nukki.zoo import catalog
@@ -23,8 +21,6 @@ from nukki.zoo.cards import CommercialUse, ModelCard, Task
 from nukki.zoo.fetch import ensure
 
 __all__ = ["list_models", "load", "read", "remove", "replace"]
-
-Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | Picture
 
 
 def read(
@@ -56,8 +52,8 @@ def remove(
     max_pixels: int | None = None,
     allow_truncated: bool = False,
     accept_licence: bool = False,
-    background: str | Source | tuple[int, int, int] | None = None,
-    **options: Any,
+    background: Source | Colour | None = None,
+    **options: Unpack[RemoveKeywords],
 ) -> Cutout:
     """Cut the subject out of a photo.
 
@@ -83,7 +79,7 @@ def remove(
         NukkiError: See its tree in `nukki.errors`.
     """
     wish = _options(options)
-    behind = _background(background)
+    behind = None if background is None else background_of(background)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
     network = load(
         wish.model, card=wish.card, device=device, threads=threads, accept_licence=accept_licence
@@ -93,9 +89,7 @@ def remove(
     )
 
 
-def replace(
-    image: Source, background: str | Source | tuple[int, int, int], **options: Any
-) -> Picture:
+def replace(image: Source, background: Source | Colour, **options: Unpack[CallKeywords]) -> Picture:
     """Put another background behind the subject of a photo.
 
     Args:
@@ -103,8 +97,8 @@ def replace(
         background: A colour or a picture, which is made to fill the photo.
         **options: Whatever `remove` takes.
     """
-    cutout = remove(image, background=background, **options)
-    return cutout.over(_chosen(cutout.background))
+    behind = background_of(background)  # a wrong one is told before the work
+    return remove(image, **options).over(behind)
 
 
 def load(
@@ -149,7 +143,7 @@ def list_models(
     return catalog.cards(task=task, commercial_use=commercial_use)
 
 
-def _options(options: dict[str, Any]) -> RemoveOptions:
+def _options(options: RemoveKeywords) -> RemoveOptions:
     """The options as a checked table; an unknown one is an error with near matches."""
     import difflib
 
@@ -160,43 +154,3 @@ def _options(options: dict[str, Any]) -> RemoveOptions:
             message = f"`{name}` is not an option of remove"
             raise InputError(message, hint=f"did you mean {near[0]}?" if near else None)
     return RemoveOptions(**options)
-
-
-def _background(value: Any) -> Background | None:
-    """A colour or a picture, from whatever the user gave."""
-    if value is None or isinstance(value, Picture):
-        return value
-    if isinstance(value, tuple | list):
-        return _colour(tuple(value))
-    if isinstance(value, str):
-        try:
-            red, green, blue = ImageColor.getrgb(value)[:3]
-        except ValueError:
-            return _background_file(value)
-        return red, green, blue
-    return images.read(value)
-
-
-def _colour(value: tuple[Any, ...]) -> tuple[int, int, int]:
-    if len(value) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in value):
-        message = f"`background` must be (red, green, blue) in 0..255, got {value!r}"
-        raise InputError(message, hint='use a name such as "white", or a picture')
-    return value
-
-
-def _background_file(name: str) -> Picture:
-    """A string that is no colour: it must be a picture file."""
-    try:
-        return images.read(name)
-    except InputError as error:
-        message = f"`background` is neither a colour nor a picture: {name!r} ({error.message})"
-        raise InputError(
-            message, hint="use a name such as white, #ff8800, or a picture file"
-        ) from error
-
-
-def _chosen(background: Background | None) -> Background:
-    if background is None:
-        message = "`background` must be a colour or a picture, got None"
-        raise InputError(message, hint='try background="white"')
-    return background

@@ -143,7 +143,7 @@ def no_work(monkeypatch):
         ),
         (["a.jpg", "--threshold", "0.9,0.1"], "`threshold` must be"),
         (["a.jpg", "--quality", "0"], "`quality` must be 1 to 100"),
-        (["a.jpg", "--crop=-2"], "`crop` must be at least 0"),
+        (["a.jpg", "--crop=-2"], "`crop` must be a whole number of at least 0"),
         (["a.jpg", "--report", "a.jpg", "--overwrite"], "would be the report too"),
         (["-", "--json"], "both go to standard output"),
     ],

@@ -20,7 +20,8 @@ from nukki.pipelines.options import OutputOptions, ReadOptions, RemoveOptions, R
 if TYPE_CHECKING:
     from nukki.batch.outcome import Outcome, Tally
     from nukki.batch.plan import Item, Plan
-    from nukki.pipelines.results import Background, Cutout
+    from nukki.pipelines.backgrounds import Background
+    from nukki.pipelines.results import Cutout
 
 __all__ = ["add", "handle"]
 
@@ -276,21 +277,9 @@ def _behind(word: str | None) -> Background | None:
     """The background that a word names, read before the first picture."""
     if word is None:
         return None
-    from PIL import ImageColor
+    from nukki.pipelines.backgrounds import background_of
 
-    from nukki import api
-
-    try:
-        red, green, blue = ImageColor.getrgb(word)[:3]
-    except ValueError:
-        pass
-    else:
-        return red, green, blue
-    try:
-        return api.read(word)
-    except InputError as error:
-        message = f"`--background` must be a colour or a picture file, got {word!r}"
-        raise InputError(message, hint="try white, #ff8800 or the path of a picture") from error
+    return background_of(word)
 
 
 def _no_folder(folder: Path, error: OSError) -> OutputError:

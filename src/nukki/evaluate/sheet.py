@@ -14,6 +14,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from nukki import api
 from nukki.errors import InputError
+from nukki.pipelines.options import Edges
 from nukki.types import RGB8
 
 __all__ = ["Cell", "cell", "check_backdrop", "compared", "sheet"]
@@ -59,7 +60,7 @@ def compared(
     name: str,
     models: Sequence[str],
     *,
-    edges: Sequence[str] = ("auto",),
+    edges: Sequence[Edges] = ("auto",),
     largest: int = 480,
     **options: Any,
 ) -> Iterator[Cell]:

@@ -7,12 +7,22 @@ imported here, so that `nukki --help` stays quick.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from numbers import Integral, Real
+from typing import Any, Literal, TypedDict
 
 from nukki.errors import InputError
 
-__all__ = ["OutputOptions", "ReadOptions", "RemoveOptions", "RunOptions", "option"]
+__all__ = [
+    "CallKeywords",
+    "OutputOptions",
+    "ReadOptions",
+    "RemoveKeywords",
+    "RemoveOptions",
+    "RunOptions",
+    "option",
+]
 
 Edges = Literal["none", "fast", "auto", "best"]
 Colours = Literal["estimate", "keep"]
@@ -50,7 +60,7 @@ class RunOptions:
     threads: int | None = option(None, "threads of one call (default: all cores)", metavar="N")
 
     def __post_init__(self) -> None:
-        _at_least("threads", self.threads, 1)
+        _at_least("threads", self.threads, 1, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +73,7 @@ class ReadOptions:
     allow_truncated: bool = option(False, "take what is there of a truncated file")
 
     def __post_init__(self) -> None:
-        _at_least("max_pixels", self.max_pixels, 1)
+        _at_least("max_pixels", self.max_pixels, 1, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,12 +153,50 @@ class RemoveOptions:
         _one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
         _at_least("feather", self.feather, 0)
         _at_least("sharpen", self.sharpen, 0)
-        _at_least("crop", self.crop, 0)
-        if self.threshold is not None:
-            low, high = self.threshold
-            if not 0.0 <= low < high <= 1.0:
-                message = f"`threshold` must be 0 ≤ LOW < HIGH ≤ 1, got {low},{high}"
-                raise InputError(message, hint="try --threshold 0.1,0.9")
+        _at_least("crop", self.crop, 0, whole=True)
+        _at_least("grow", self.grow, -math.inf)
+        if self.threshold is not None and not _is_range(self.threshold):
+            message = f"`threshold` must be 0 ≤ LOW < HIGH ≤ 1, got {self.threshold}"
+            raise InputError(message, hint="try --threshold 0.1,0.9")
+
+
+def _is_range(value: object) -> bool:
+    """Whether it is a pair (low, high) with 0 ≤ low < high ≤ 1."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return False
+    return all(isinstance(end, Real) for end in value) and 0 <= value[0] < value[1] <= 1
+
+
+class RemoveKeywords(TypedDict, total=False):
+    """`RemoveOptions` as keyword arguments, for type checkers; a test holds the two together."""
+
+    model: str
+    card: str | None
+    subject: Literal["auto", "salient"]
+    edges: Edges
+    threshold: tuple[float, float] | None
+    binary: bool
+    fill_holes: bool
+    drop_specks: bool
+    largest: bool
+    grow: float
+    feather: float
+    feather_out: bool
+    invert: bool
+    colours: Colours
+    hidden: Hidden
+    sharpen: float
+    crop: int | None
+
+
+class CallKeywords(RemoveKeywords, total=False):
+    """Those and what else `nukki.remove` takes."""
+
+    device: str | None
+    threads: int | None
+    max_pixels: int | None
+    allow_truncated: bool
+    accept_licence: bool
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -157,7 +205,16 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise InputError(message, hint=f"choose {name}={allowed[0]!r}")
 
 
-def _at_least(name: str, value: float | None, least: float) -> None:
-    if value is not None and not value >= least:
-        message = f"`{name}` must be at least {least}, got {value}"
-        raise InputError(message, hint=f"give {name} a value from {least} up")
+def _at_least(name: str, value: object, least: float, *, whole: bool = False) -> None:
+    """Refuse what is not a finite number of at least `least`; None stands for "not given"."""
+    kind = Integral if whole else Real
+    if value is None or (isinstance(value, kind) and _reaches(float(value), least)):
+        return
+    number = "a whole number" if whole else "a number"
+    from_here = "" if least == -math.inf else f" of at least {least}"
+    message = f"`{name}` must be {number}{from_here}, got {value}"
+    raise InputError(message, hint=f"give {name} {number}{from_here}")
+
+
+def _reaches(value: float, least: float) -> bool:
+    return value >= least and math.isfinite(value)

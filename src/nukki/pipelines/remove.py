@@ -16,8 +16,9 @@ from nukki.ops.grid import enlarge
 from nukki.ops.measures import confidence
 from nukki.ops.reduce import box_reduce
 from nukki.ops.refine import Refinement, guide_factor, make_guide, refine
+from nukki.pipelines.backgrounds import Background
 from nukki.pipelines.options import RemoveOptions
-from nukki.pipelines.results import Background, Cutout
+from nukki.pipelines.results import Cutout
 from nukki.types import RGB8, Alpha, Pixels
 
 __all__ = ["Mapper", "remove"]

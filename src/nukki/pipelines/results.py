@@ -17,12 +17,11 @@ from nukki.io.files import write
 from nukki.io.images import Picture
 from nukki.ops.alpha import bounds, quantise
 from nukki.ops.composite import Layer, bleed, compose, cover
+from nukki.pipelines.backgrounds import Background, Colour, Source, background_of
 from nukki.pipelines.options import Hidden
 from nukki.types import RGBA, Alpha, Box, Pixels
 
-__all__ = ["Background", "Cutout"]
-
-Background = tuple[int, int, int] | Picture
+__all__ = ["Cutout"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ class Cutout:
 
     def box(self) -> Box | None:
         """Bounds of everything whose saved alpha is above 0; None where there is nothing."""
-        return bounds(self.alpha)
+        return bounds(self.alpha, 0.5 / float(np.iinfo(self.foreground.dtype).max))
 
     def cropped(self, margin: int = 0) -> Cutout:
         """The cut-out within its box and `margin` more pixels; as it is where nothing was found.
@@ -95,19 +94,19 @@ class Cutout:
             self, picture=picture, foreground=self.foreground[part], alpha=self.alpha[part]
         )
 
-    def over(self, background: Background) -> Picture:
+    def over(self, background: Source | Colour) -> Picture:
         """The subject before another background.
 
         Args:
-            background: (red, green, blue) in sRGB 0..255, or a picture, which is enlarged or
-                reduced to fill the photo and cropped around its middle.
+            background: A colour ("white", "#ff8800", (255, 136, 0), in sRGB) or a picture (a
+                path, bytes, …), which is enlarged or reduced to fill the photo and cropped around
+                its middle.
 
         Returns:
             A picture of the photo's size, depth and colour space.
         """
-        pixels = compose(
-            self.foreground, self.alpha, self._behind(background), threads=self.threads
-        )
+        behind = self._behind(background_of(background))
+        pixels = compose(self.foreground, self.alpha, behind, threads=self.threads)
         return replace(self.picture, pixels=pixels, alpha=None)
 
     def _behind(self, background: Background) -> Pixels:

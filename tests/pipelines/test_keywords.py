@@ -1,0 +1,22 @@
+"""Keyword arguments for type checkers and the tables of options say the same."""
+
+import inspect
+from dataclasses import fields
+from typing import get_type_hints
+
+from nukki import api
+from nukki.pipelines.options import CallKeywords, RemoveKeywords, RemoveOptions
+
+
+def test_keywords_are_the_fields_of_the_options_with_their_types():
+    keywords = get_type_hints(RemoveKeywords)
+    options = {field.name for field in fields(RemoveOptions)}
+    # The library takes any picture as a background, the command line names a file.
+    assert set(keywords) == options - {"background"}
+    types = get_type_hints(RemoveOptions)
+    assert keywords == {name: types[name] for name in keywords}
+
+
+def test_replace_takes_what_remove_takes():
+    parameters = set(inspect.signature(api.remove).parameters) - {"image", "options", "background"}
+    assert set(get_type_hints(CallKeywords)) == parameters | set(get_type_hints(RemoveKeywords))
