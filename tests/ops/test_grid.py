@@ -43,7 +43,9 @@ def test_any_picture_there_and_back_has_its_own_size(height, width, spec):
     assert placement.source == (height, width)
     if spec.fit == "pad":
         assert all(side % spec.multiple == 0 for side in placement.grid)
-        assert all(0 <= g - s < spec.multiple for g, s in zip(placement.grid, (height, width)))
+        assert all(
+            0 <= g - s < spec.multiple for g, s in zip(placement.grid, (height, width), strict=True)
+        )
     else:
         assert placement.grid == spec.size
         assert all(1 <= i <= g for i, g in zip(placement.inner, placement.grid, strict=True))

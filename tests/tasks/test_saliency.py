@@ -1,4 +1,4 @@
-"""Maps from networks through the real engine: the card's words are followed, bad answers refused."""
+"""Maps from networks through the real engine: cards are followed, bad answers refused."""
 
 from __future__ import annotations
 

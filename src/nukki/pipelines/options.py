@@ -210,10 +210,10 @@ def _at_least(name: str, value: object, least: float, *, whole: bool = False) ->
     kind = Integral if whole else Real
     if value is None or (isinstance(value, kind) and _reaches(float(value), least)):
         return
-    number = "a whole number" if whole else "a number"
-    from_here = "" if least == -math.inf else f" of at least {least}"
-    message = f"`{name}` must be {number}{from_here}, got {value}"
-    raise InputError(message, hint=f"give {name} {number}{from_here}")
+    words = "a finite number" if least == -math.inf else f"at least {least}"
+    words += " and a whole number" if whole else ""
+    message = f"`{name}` must be {words}, got {value}"
+    raise InputError(message, hint=f"give {name} a value that is {words}")
 
 
 def _reaches(value: float, least: float) -> bool:

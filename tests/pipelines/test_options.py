@@ -1,0 +1,84 @@
+"""The table of options refuses what no step could use, and says what would do."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+
+import numpy as np
+import pytest
+
+from nukki.errors import InputError
+from nukki.pipelines.options import OutputOptions, ReadOptions, RemoveOptions, RunOptions
+
+TABLES = (RemoveOptions, OutputOptions, ReadOptions, RunOptions)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_option_has_a_line_of_help_and_a_default(table):
+    options = table()
+    for field in fields(table):
+        assert field.metadata["help"]
+        choices = field.metadata["choices"]
+        if choices and getattr(options, field.name) is not None:
+            assert getattr(options, field.name) in choices
+    with pytest.raises(FrozenInstanceError):
+        setattr(options, fields(table)[0].name, None)
+
+
+@pytest.mark.parametrize(
+    ("table", "wrong", "said"),
+    [
+        (RemoveOptions, {"subject": "dog"}, "auto, salient"),
+        (RemoveOptions, {"edges": "soft"}, "none, fast, auto, best"),
+        (RemoveOptions, {"colours": "guess"}, "estimate, keep"),
+        (RemoveOptions, {"hidden": "black"}, "zero, keep, bleed"),
+        (RemoveOptions, {"feather": -0.5}, "at least 0, got -0.5"),
+        (RemoveOptions, {"feather": float("nan")}, "at least 0, got nan"),
+        (RemoveOptions, {"feather": float("inf")}, "at least 0, got inf"),
+        (RemoveOptions, {"feather": "3"}, "at least 0, got 3"),
+        (RemoveOptions, {"sharpen": -1}, "at least 0, got -1"),
+        (RemoveOptions, {"grow": float("nan")}, "a finite number, got nan"),
+        (RemoveOptions, {"grow": float("-inf")}, "a finite number, got -inf"),
+        (RemoveOptions, {"crop": -1}, "at least 0"),
+        (RemoveOptions, {"crop": 2.5}, "a whole number, got 2.5"),
+        (RemoveOptions, {"threshold": (0.5, 0.5)}, "LOW < HIGH"),
+        (RemoveOptions, {"threshold": (0.9, 0.1)}, "LOW < HIGH"),
+        (RemoveOptions, {"threshold": (-0.1, 0.5)}, "0 ≤ LOW"),
+        (RemoveOptions, {"threshold": (0.1, 1.5)}, "HIGH ≤ 1"),
+        (RemoveOptions, {"threshold": (0.1, float("nan"))}, "nan"),
+        (RemoveOptions, {"threshold": 0.5}, "got 0.5"),
+        (RemoveOptions, {"threshold": (0.1, 0.5, 0.9)}, "0.9"),
+        (RemoveOptions, {"threshold": ("a", "b")}, "LOW < HIGH"),
+        (OutputOptions, {"png": "tiny"}, "fast, small"),
+        (OutputOptions, {"quality": 0}, "1 to 100, got 0"),
+        (OutputOptions, {"quality": 101}, "1 to 100, got 101"),
+        (ReadOptions, {"max_pixels": 0}, "at least 1"),
+        (RunOptions, {"threads": 0}, "at least 1"),
+        (RunOptions, {"threads": 1.5}, "a whole number"),
+    ],
+)
+def test_wrong_values(table, wrong, said):
+    with pytest.raises(InputError) as caught:
+        table(**wrong)
+    (name,) = wrong
+    assert f"`{name}`" in str(caught.value)
+    assert said in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"feather": 0},
+        {"feather": np.float32(2.5)},
+        {"grow": -3},
+        {"crop": np.int64(4)},
+        {"crop": 0},
+        {"threshold": (0, 1)},
+        {"threshold": [0.2, 0.7]},
+        {"sharpen": 0.5},
+    ],
+)
+def test_values_at_the_limits_are_taken(right):
+    ((name, value),) = right.items()
+    assert getattr(RemoveOptions(**right), name) == value
