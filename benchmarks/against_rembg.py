@@ -2,10 +2,10 @@
 
     python benchmarks/against_rembg.py --rembg-python VENV/bin/python --u2netp u2netp.onnx [PHOTO ...]
 
-rembg lives in an environment of its own, `pip install "rembg[cpu]"`; u2netp.onnx is the file that it
-would fetch. Both run in a process of their own that has loaded its network, take turns photo by photo,
-and report the median of their seconds and the peak of their memory. Without photos, scikit-image's
-cat and astronaut are enlarged.
+rembg lives in an environment of its own, `pip install "rembg[cpu]"`; u2netp.onnx is the file that
+it would fetch. Both run in a process of their own that has loaded its network, take turns photo by
+photo, and report the median of their seconds and the peak of their memory. Without photos,
+scikit-image's cat and astronaut are enlarged.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class Worker:
         )
 
     def cut(self, path: Path) -> dict[str, float]:
-        assert self.process.stdin and self.process.stdout
+        """Seconds, bytes and memory of one call."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -85,9 +87,7 @@ def photos(paths: list[Path], folder: Path, megapixels: float) -> list[Path]:
     from skimage import data
 
     pictures = {"cat": data.chelsea(), "astronaut": data.astronaut()}
-    return [
-        enlarged(Image.fromarray(a), name, folder, megapixels) for name, a in pictures.items()
-    ]
+    return [enlarged(Image.fromarray(a), name, folder, megapixels) for name, a in pictures.items()]
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """The plan's budgets, measured in one run: `python benchmarks/budgets.py [PHOTO ...]`.
 
 Everything but the networks on a 12 megapixel JPEG, by step; start-up of the library and the command
-line; a 1 megapixel photo from process start to file. Without photos, scikit-image's cat is enlarged.
+line; a 1 megapixel photo from process start to file. Without photos, scikit-image's cat is
+enlarged.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def _clean_environment(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def shared():
-    """The folder of photos and networks beside the checkout; tests of it skip where it is absent."""
+    """The folder of photos and networks beside the checkout; its tests skip where it is absent."""
     folder = Path(__file__).resolve().parents[2] / "shared"
     if not (folder / "photos").is_dir():
         pytest.skip("the folder `shared` with real photos and networks is not beside the checkout")
