@@ -1,6 +1,6 @@
 """12 megapixel JPEG bytes → PNG bytes: nukki's `subject` against rembg's `u2netp`, in one run.
 
-    python benchmarks/against_rembg.py --rembg-python VENV/bin/python --u2netp u2netp.onnx [PHOTO ...]
+    python benchmarks/against_rembg.py --rembg-python PYTHON --u2netp u2netp.onnx [PHOTO ...]
 
 rembg lives in an environment of its own, `pip install "rembg[cpu]"`; u2netp.onnx is the file that
 it would fetch. Both run in a process of their own that has loaded its network, take turns photo by
