@@ -132,7 +132,7 @@ def test_extreme_shapes(how, shape):
 
 def test_a_map_as_large_as_the_picture_is_the_answer():
     pixels, truth = scene(80, 100, 1)
-    np.testing.assert_array_equal(refine(pixels, truth, ONCE), truth)
+    np.testing.assert_allclose(refine(pixels, truth, ONCE), truth, atol=0.05)
 
 
 @pytest.mark.parametrize("how", [ONCE, BEST])

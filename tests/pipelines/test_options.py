@@ -40,7 +40,7 @@ def test_every_option_has_a_line_of_help_and_a_default(table):
         (RemoveOptions, {"grow": float("nan")}, "a finite number, got nan"),
         (RemoveOptions, {"grow": float("-inf")}, "a finite number, got -inf"),
         (RemoveOptions, {"crop": -1}, "at least 0"),
-        (RemoveOptions, {"crop": 2.5}, "a whole number, got 2.5"),
+        (RemoveOptions, {"crop": 2.5}, "a whole number of at least 0, got 2.5"),
         (RemoveOptions, {"threshold": (0.5, 0.5)}, "LOW < HIGH"),
         (RemoveOptions, {"threshold": (0.9, 0.1)}, "LOW < HIGH"),
         (RemoveOptions, {"threshold": (-0.1, 0.5)}, "0 ≤ LOW"),

@@ -210,10 +210,10 @@ def _at_least(name: str, value: object, least: float, *, whole: bool = False) ->
     kind = Integral if whole else Real
     if value is None or (isinstance(value, kind) and _reaches(float(value), least)):
         return
-    words = "a finite number" if least == -math.inf else f"at least {least}"
-    words += " and a whole number" if whole else ""
+    number = "a whole number" if whole else "a finite number"
+    words = number if least == -math.inf else f"{number} of at least {least}"
     message = f"`{name}` must be {words}, got {value}"
-    raise InputError(message, hint=f"give {name} a value that is {words}")
+    raise InputError(message, hint=f"give {name} {words}")
 
 
 def _reaches(value: float, least: float) -> bool:
