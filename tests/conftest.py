@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nukki import settings
+
+# Some tests import ONNX Runtime themselves.
+settings.forbid_telemetry()
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

@@ -1,4 +1,4 @@
-"""The only reader of the environment.
+"""The only place that touches the environment.
 
 NUKKI_HOME      folder for models and cards (default: the user's cache and config folders)
 NUKKI_OFFLINE   1 forbids the network
@@ -14,7 +14,15 @@ from pathlib import Path
 
 from nukki.errors import InputError
 
-__all__ = ["available_cores", "cards_folder", "device", "models_folder", "offline", "threads"]
+__all__ = [
+    "available_cores",
+    "cards_folder",
+    "device",
+    "forbid_telemetry",
+    "models_folder",
+    "offline",
+    "threads",
+]
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
@@ -33,6 +41,17 @@ def offline() -> bool:
         return False
     message = f"`NUKKI_OFFLINE` must be 1 or 0, got {value!r}"
     raise InputError(message, hint="set NUKKI_OFFLINE=1 to forbid the network")
+
+
+def forbid_telemetry() -> None:
+    """Tell ONNX Runtime, before it is first imported, to collect and send nothing.
+
+    From 1.29 on its official builds write a device id to the user's cache folder and send events
+    over the network as soon as they are imported, unless one of these variables is set (its pull
+    requests 27379 and 29843 name them). A value that the user has set stands.
+    """
+    for name in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
+        os.environ.setdefault(name, "1")
 
 
 def device() -> str:

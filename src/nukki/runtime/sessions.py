@@ -305,6 +305,7 @@ def _open(runtime: Any, path: Path, device: str, threads: int) -> Any:
 
 
 def _onnxruntime() -> Any:
+    settings.forbid_telemetry()  # before the import: it already sends
     try:
         import onnxruntime
     except ImportError as error:
