@@ -9,7 +9,6 @@ import platform
 import statistics
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +87,8 @@ def report() -> tuple[dict[str, Any], NukkiError | None]:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata
+
     for name in _ENGINES if package == "onnxruntime" else (package,):
         try:
             version = metadata.version(name)
