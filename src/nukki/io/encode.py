@@ -106,6 +106,7 @@ def encode(
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
     encoding: Encoding | None = None,
+    threads: int | None = None,
 ) -> bytes:
     """The bytes of a file that holds the picture.
 
@@ -117,6 +118,7 @@ def encode(
         dpi: Pixels per inch; WebP and AVIF have no place for it.
         exif: A TIFF structure, without the prefix that JPEG has.
         encoding: Choices that a format may have.
+        threads: How many threads may work; None takes `settings.threads()`.
 
     Raises:
         InputError: If the array or the format is none of these, the format has no alpha and the
@@ -134,7 +136,7 @@ def encode(
         raise InputError(message, hint="write a webp with lossless, a png or a tiff")
     said: dict[str, Any] = {"icc_profile": icc_profile, "dpi": dpi, "exif": exif}
     if kind == "png":
-        return encode_png(pixels, effort=encoding.png, **said)
+        return encode_png(pixels, effort=encoding.png, threads=threads, **said)
     if not isinstance(pixels, np.ndarray):
         pixels = pixels.rows(0, pixels.shape[0])
     if kind == "tiff":

@@ -123,5 +123,6 @@ def _solve(mean: Planes, second: Planes, covariance: Planes, eps: float) -> Plan
             m_rb * c_r + m_gb * c_g + m_bb * c_b,
         ]
     )
-    a /= np.maximum(determinant, 1e-12)
+    # Rounding must not take the determinant of a flat window, eps³, to 0.
+    a /= np.maximum(determinant, np.float32(0.1 * eps**3))
     return a

@@ -109,10 +109,9 @@ def refine(
         (H, W) float32 in 0..1; exactly 0 or 1 where the map is sure.
     """
     height, width = pixels.shape[:2]
-    coarse = settle(coarse)
+    # Of a small picture the map may be finer than the picture itself.
+    coarse = enlarge(settle(coarse), min(coarse.shape[0], height), min(coarse.shape[1], width))
     cell = max(height / coarse.shape[0], width / coarse.shape[1])
-    if cell <= 1:  # the map is as fine as the picture: nothing to gain
-        return enlarge(coarse, height, width)
     band = _band(coarse)
     factor = max(1, round(cell / how.cell))
     alpha = enlarge(coarse, -(-height // factor), -(-width // factor))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any, BinaryIO, TypeAlias
 
-from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
+from nukki.types import Pixels
 
 __all__ = ["Background", "Colour", "Source", "background_of"]
 
 Colour: TypeAlias = tuple[int, int, int]
-Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | Picture
+Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels | Picture
 Background: TypeAlias = Colour | Picture
 
 
@@ -29,16 +29,14 @@ def background_of(value: Source | Colour) -> Background:
     Raises:
         InputError: If it is none of these.
     """
-    if isinstance(value, Picture):
-        return value
     if isinstance(value, tuple | list):
         return _colour(tuple(value))
     if not isinstance(value, str):
-        return images.read(value)
+        return _picture(value)
     try:
         red, green, blue = ImageColor.getrgb(value)[:3]
     except ValueError:
-        return _file(value)
+        return _picture(value)
     return red, green, blue
 
 
@@ -50,11 +48,14 @@ def _colour(value: tuple[Any, ...]) -> Colour:
     return red, green, blue
 
 
-def _file(name: str) -> Picture:
-    """A word that is no colour must be a picture file."""
+def _picture(value: Source) -> Picture:
+    """What is no colour must be a picture."""
+    if isinstance(value, Picture):
+        return value
     try:
-        return images.read(name)
+        return images.read(value)
     except InputError as error:
-        message = f"`background` must be a colour or a picture file, got {name!r}"
+        given = value if isinstance(value, str) else type(value).__name__
+        message = f"`background` must be a colour or a picture file, got {given!r}"
         hint = f"try white, #ff8800 or the path of a picture ({error.message})"
         raise InputError(message, hint=hint) from error

@@ -148,7 +148,7 @@ class Cutout:
         """The bytes that `save` writes; takes what `save` takes."""
         picture, how = self.picture, _encoding(encoding)
         if mask:
-            return encode(self.mask(), format, dpi=picture.dpi, encoding=how)
+            return encode(self.mask(), format, dpi=picture.dpi, encoding=how, threads=self.threads)
         pixels: Pixels | Layer
         if self.background is not None:
             pixels = self.over(self.background).pixels
@@ -166,6 +166,7 @@ class Cutout:
             dpi=picture.dpi,
             exif=picture.exif,
             encoding=how,
+            threads=self.threads,
         )
 
 
