@@ -31,7 +31,7 @@ SMALL, STEPS_SMALL, STEPS = (
     10,
     3,
 )  # levels up to 32 pixels iterate 10 times, larger ones 3 times
-TILE = 256
+TILE = 512  # larger ones leave a core idle at the end, smaller ones wait for the interpreter
 COARSE = 4  # how much smaller the picture is that is solved as a whole, before the tiles
 # In pixels of the finest level: what the steps on two levels, and enlarging, can see.
 HALO = 12
