@@ -220,3 +220,13 @@ def test_ghosts_are_dropped_and_faint_edges_of_a_subject_stay():
     settled = settle(frozen(coarse))
     coarse[26:29, 26:29] = 0
     np.testing.assert_array_equal(settled, coarse)
+
+
+def test_a_pale_map_keeps_what_stands_out_of_it():
+    """Where the network is nowhere sure, its best guess is not taken for a ghost."""
+    coarse = np.zeros((20, 20), np.float32)
+    coarse[4:10, 4:10] = 0.65
+    coarse[14:16, 14:16] = 0.3
+    settled = settle(frozen(coarse))
+    assert (settled[4:10, 4:10] == np.float32(0.65)).all()
+    assert (settled[14:16, 14:16] == 0).all()

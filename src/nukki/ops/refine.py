@@ -27,7 +27,8 @@ from nukki.types import Alpha, Box, Pixels
 
 __all__ = ["Guide", "Refinement", "guide_factor", "make_guide", "refine", "settle"]
 
-GHOST = 0.5  # a piece of the map that nowhere reaches this is no subject
+GHOST = 0.75  # a piece of the map that nowhere reaches this is no subject ...
+PALE = 0.9  # ... unless the whole map is pale: then this share of its largest value counts
 GAP = 0.2  # a hole in the subject that nowhere falls below this is no hole
 SURE = 0.04  # a map value below this, or above 1 - this, is taken at its word
 CONTRAST = 1.3  # slope of the curve around one half; measured on soft and hard truths
@@ -146,7 +147,7 @@ def settle(coarse: Alpha) -> Alpha:
     doubt = find_pieces(coarse < 0.9, diagonal=False)
     solid = doubt.mask(doubt.largest(1 - coarse) < 1 - GAP)
     traces = find_pieces(coarse > SURE)
-    ghosts = traces.mask(traces.largest(coarse) < GHOST)
+    ghosts = traces.mask(traces.largest(coarse) < min(GHOST, PALE * float(coarse.max())))
     settled = np.where(solid, np.float32(1), coarse)
     return np.where(ghosts, np.float32(0), settled)
 
