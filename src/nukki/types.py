@@ -89,6 +89,15 @@ class Box:
         """Rows and columns, for indexing an array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def within(self, other: Box) -> Box:
+        """The part that lies in another box; without pixels where they do not meet."""
+        return Box(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
     def grown(self, margin: int, height: int, width: int) -> Box:
         """The box with `margin` more pixels on each side, clipped to a (height, width) picture."""
         return Box(

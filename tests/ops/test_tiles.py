@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
-from nukki.ops.tiles import each, row_blocks, tile_boxes
+from nukki.ops.tiles import each, row_blocks, tight_box, tile_boxes
+from nukki.types import Box
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,3 +62,22 @@ def test_one_thread_is_the_callers_own():
     names = []
     each(lambda _: names.append(threading.get_ident()), range(3), 1)
     assert names == [threading.get_ident()] * 3
+
+
+@given(
+    mask=arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)),
+    left=st.integers(0, 50),
+    top=st.integers(0, 50),
+)
+def test_a_tight_box_holds_every_true_pixel_and_none_can_be_left_out(mask, left, top):
+    height, width = mask.shape
+    tile = Box(left, top, left + width, top + height)
+    box = tight_box(mask, tile)
+    if not mask.any():
+        assert box is None
+        return
+    assert box is not None
+    rows, columns = np.nonzero(mask)
+    assert (box.top, box.bottom) == (top + rows.min(), top + rows.max() + 1)
+    assert (box.left, box.right) == (left + columns.min(), left + columns.max() + 1)
+    assert box.within(tile) == box

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nukki.cli.arguments import add_options, numbers, options_from, positive, words
+from nukki.cli.arguments import numbers, positive
 from nukki.cli.report import DONE, say
-from nukki.pipelines.options import RemoveOptions, RunOptions
+from nukki.cli.variants import add_variants, ready_variants
 
 if TYPE_CHECKING:
     from nukki.types import RGB8
@@ -38,9 +38,6 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.set_defaults(handler=handle)
     command.add_argument("photos", nargs="*", metavar="PHOTO", help="default: a made-up picture")
     command.add_argument(
-        "-m", "--models", type=words, default=("subject",), metavar="A,B", help="networks"
-    )
-    command.add_argument(
         "--sizes",
         type=numbers,
         default=(0.25, 1.0, 4.0, 12.0),
@@ -48,39 +45,18 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         help="megapixels that photos are resampled to (default: 0.25,1,4,12)",
     )
     command.add_argument(
-        "--edges",
-        type=words,
-        default=("auto",),
-        metavar="A,B",
-        help="ways of refining edges: none, fast, auto, best (default: auto)",
-    )
-    command.add_argument(
         "--repeat", type=positive, default=3, metavar="N", help="calls a figure (default: 3)"
     )
     command.add_argument("--json", action="store_true", help="print a line of JSON a measurement")
-    command.add_argument(
-        "--accept-licence", action="store_true", help="take networks that are not for every use"
-    )
-    command.add_argument("--offline", action="store_true", help="fetch nothing")
-    add_options(command, RunOptions)
+    add_variants(command)
 
 
 def handle(args: argparse.Namespace) -> int:
     """Run the command; gives its exit code."""
-    from nukki.cli.network import loading, ready
+    from nukki.cli.network import loading
     from nukki.evaluate.bench import measured, table
 
-    for way in args.edges:
-        RemoveOptions(edges=way)  # says which words there are
-    run = options_from(args, RunOptions)
-    for model in args.models:
-        ready(
-            model,
-            run=run,
-            accept_licence=args.accept_licence,
-            offline=args.offline,
-            quiet=args.quiet,
-        )
+    run = ready_variants(args)
     timings = []
     for name, photo in _photos(args.photos):
         for model in args.models:

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nukki.cli.arguments import add_options, options_from, positive, words
+from nukki.cli.arguments import positive
 from nukki.cli.report import DONE, FAILED, complaint, say
+from nukki.cli.variants import add_variants, ready_variants
 from nukki.errors import InputError, NukkiError
-from nukki.pipelines.options import RemoveOptions, RunOptions
 
 if TYPE_CHECKING:
     from nukki.evaluate.sheet import Cell
+    from nukki.pipelines.options import RunOptions
 
 __all__ = ["add", "handle"]
 
@@ -35,16 +36,6 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("photos", nargs="+", metavar="PHOTO")
     command.add_argument("-o", "--output", required=True, metavar="SHEET", help="the picture file")
     command.add_argument(
-        "-m", "--models", type=words, default=("subject",), metavar="A,B", help="networks"
-    )
-    command.add_argument(
-        "--edges",
-        type=words,
-        default=("auto",),
-        metavar="A,B",
-        help="ways of refining edges: none, fast, auto, best (default: auto)",
-    )
-    command.add_argument(
         "--backdrop",
         default="checker",
         metavar="COLOUR",
@@ -58,39 +49,24 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         help="longer side of a picture on the sheet (default: 480)",
     )
     command.add_argument("--overwrite", action="store_true", help="replace a sheet that is there")
-    command.add_argument(
-        "--accept-licence", action="store_true", help="take networks that are not for every use"
-    )
-    command.add_argument("--offline", action="store_true", help="fetch nothing")
-    add_options(command, RunOptions)
+    add_variants(command)
 
 
 def handle(args: argparse.Namespace) -> int:
     """Run the command; gives its exit code."""
-    from nukki.cli.network import ready
     from nukki.evaluate.sheet import check_backdrop, sheet
     from nukki.io.encode import encode, format_of, write
 
     target = Path(args.output)
     name = format_of(target, None)
     check_backdrop(args.backdrop)
-    for way in args.edges:
-        RemoveOptions(edges=way)  # says which words there are
     if target.exists() and not args.overwrite:
         message = f"`{target}` is there already"
         raise InputError(message, hint="give --overwrite to replace it, or -o another name")
     if any(Path(photo).absolute() == target.absolute() for photo in args.photos):
         message = f"`{target}` is a photo that is read; the sheet never replaces it"
         raise InputError(message, hint="give -o another name")
-    run = options_from(args, RunOptions)
-    for model in args.models:
-        ready(
-            model,
-            run=run,
-            accept_licence=args.accept_licence,
-            offline=args.offline,
-            quiet=args.quiet,
-        )
+    run = ready_variants(args)
     rows = []
     failed = 0
     for photo in args.photos:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import Any
 
 from nukki.cli.progress import is_shown
 from nukki.pipelines.options import RunOptions
 
-__all__ = ["loading", "ready"]
+__all__ = ["add_fetching", "loading", "ready"]
+
+
+def add_fetching(parser: argparse._ActionsContainer) -> None:
+    """Add what says whether and on what terms a network may be fetched."""
+    parser.add_argument(
+        "--accept-licence", action="store_true", help="take a network that is not for every use"
+    )
+    parser.add_argument("--offline", action="store_true", help="fetch nothing")
 
 
 def ready(

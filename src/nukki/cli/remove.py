@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nukki.cli.arguments import add_options, options_from, positive
+from nukki.cli.network import add_fetching
 from nukki.cli.report import DONE, FAILED, NOTHING, ReportFile, complaint, exit_code_of, say
 from nukki.errors import InputError, OutputError
 from nukki.pipelines.options import OutputOptions, ReadOptions, RemoveOptions, RunOptions
@@ -75,10 +76,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     for options in (RemoveOptions, OutputOptions, ReadOptions, RunOptions):
         add_options(command, options)
     models = command.add_argument_group("fetching the network")
-    models.add_argument(
-        "--accept-licence", action="store_true", help="take a network that is not for every use"
-    )
-    models.add_argument("--offline", action="store_true", help="fetch nothing")
+    add_fetching(models)
 
 
 @dataclass(frozen=True, kw_only=True)

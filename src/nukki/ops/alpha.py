@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nukki.ops.components import find_pieces
 from nukki.ops.grid import enlarge
+from nukki.ops.tiles import tight_box
 from nukki.types import Alpha, Box
 
 __all__ = [
@@ -70,12 +71,7 @@ def keep_largest(alpha: Alpha) -> Alpha:
 
 def bounds(alpha: Alpha, least: float = 0.5 / 255) -> Box | None:
     """Box of the pixels above `least`; None where there are none."""
-    inside = alpha > least
-    rows = np.flatnonzero(inside.any(axis=1))
-    if not len(rows):
-        return None
-    columns = np.flatnonzero(inside.any(axis=0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    return tight_box(alpha > least, Box(0, 0, alpha.shape[1], alpha.shape[0]))
 
 
 def grow(alpha: Alpha, pixels: float) -> Alpha:

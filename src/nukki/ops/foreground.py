@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
+from nukki.ops.bilinear import sampled, span
 from nukki.ops.refine import Guide, guide_factor, make_guide
-from nukki.ops.tiles import each, row_blocks, tile_boxes
+from nukki.ops.tiles import each, row_blocks, tight_box, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
 __all__ = ["estimate_foreground"]
@@ -84,9 +85,9 @@ def estimate_foreground(
 
     def copy_and_look(tile: Box) -> None:
         result[tile.slices()] = pixels[tile.slices()]
-        soft = _soft(alpha, tile, half)
-        if soft.any():
-            todo.append(_tight(soft, tile))
+        soft = tight_box(_soft(alpha, tile, half), tile)
+        if soft is not None:
+            todo.append(soft)
 
     each(copy_and_look, tile_boxes(height, width, TILE), threads)
     if not todo:
@@ -108,18 +109,6 @@ def _soft(alpha: Alpha, tile: Box, half: np.float32) -> NDArray[np.bool_]:
     """Which pixels of a tile are saved with neither the smallest nor the largest alpha."""
     part = alpha[tile.slices()]
     return (part > half) & (part < 1 - half)
-
-
-def _tight(soft: NDArray[np.bool_], tile: Box) -> Box:
-    """Bounds of the True pixels of a tile, in the picture's coordinates."""
-    rows = np.flatnonzero(soft.any(axis=1))
-    columns = np.flatnonzero(soft.any(axis=0))
-    return Box(
-        tile.left + int(columns[0]),
-        tile.top + int(rows[0]),
-        tile.left + int(columns[-1]) + 1,
-        tile.top + int(rows[-1]) + 1,
-    )
 
 
 def _prepare(alpha: Alpha, guide: Guide, threads: int) -> _Work:
@@ -162,7 +151,10 @@ def _solve_tile(pixels: Pixels, alpha: Alpha, tile: Box, work: _Work) -> Pixels:
         slice(tile.top - halo.top * factor, tile.bottom - halo.top * factor),
         slice(tile.left - halo.left * factor, tile.right - halo.left * factor),
     )
-    near = _grown(both, factor, part)
+    across, along = (
+        span(p.start, p.stop, n, 1 / factor) for p, n in zip(part, cover.shape, strict=True)
+    )
+    near = sampled(both, across, along)
     a = alpha[tile.slices()]
     top = np.iinfo(pixels.dtype).max
     colours = pixels[tile.slices()].transpose(2, 0, 1).astype(np.float32)
@@ -212,33 +204,6 @@ def _means(planes: Planes, factor: int, axis: int) -> Planes:
 def _doubled(planes: Planes, shape: tuple[int, ...]) -> Planes:
     """Every pixel twice in both directions, cut to (height, width) `shape`."""
     return planes.repeat(2, axis=1)[:, : shape[0]].repeat(2, axis=2)[:, :, : shape[1]]
-
-
-def _grown(planes: Planes, factor: int, part: tuple[slice, slice]) -> Planes:
-    """Bilinear enlargement by `factor`; only `part` of the large picture is made."""
-    rows, columns = part
-    if factor == 1:
-        return planes[:, rows, columns]
-    # Columns first, while there are few rows: gathering single values is what costs.
-    first, second, share = _between(columns, factor, planes.shape[2])
-    wide, base = planes.take(second, axis=2), planes.take(first, axis=2)
-    wide -= base
-    wide *= share
-    wide += base
-    first, second, share = _between(rows, factor, planes.shape[1])
-    tall, base = wide.take(second, axis=1), wide.take(first, axis=1)
-    tall -= base
-    tall *= share[:, None]
-    tall += base
-    return tall
-
-
-def _between(
-    part: slice, factor: int, size: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    at = np.clip((np.arange(part.start, part.stop) + 0.5) / factor - 0.5, 0, size - 1)
-    first = np.floor(at).astype(np.intp)
-    return first, np.minimum(first + 1, size - 1), (at - first).astype(np.float32)
 
 
 def _multilevel(image: Planes, alpha: NDArray[np.float32]) -> Planes:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nukki.errors import InputError, ModelOutputError
+from nukki.ops.bilinear import sampled, span
 from nukki.types import RGB8, Alpha, InputSpec, OutputSpec, Tensor
 
 __all__ = ["Placement", "enlarge", "fit", "reduction", "to_map", "unfit"]
@@ -104,27 +105,9 @@ def _resample(image: RGB8, size: tuple[int, int], spec: InputSpec) -> NDArray[np
     if spec.resample != "bilinear":
         message = f"`antialias = false` goes with bilinear resampling, got {spec.resample!r}"
         raise InputError(message, hint='set resample = "bilinear" on the card')
-    return _sample(image, size)
-
-
-def _sample(image: RGB8, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Plain bilinear sampling at pixel centres, without averaging."""
-    top, bottom, down = _neighbours(image.shape[0], size[0])
-    left, right, along = _neighbours(image.shape[1], size[1])
-    along, down = along[None, :, None], down[:, None, None]
-    upper = image[top][:, left] * (1 - along) + image[top][:, right] * along
-    lower = image[bottom][:, left] * (1 - along) + image[bottom][:, right] * along
-    return np.asarray(upper * (1 - down) + lower * down, np.float32)
-
-
-def _neighbours(
-    source: int, target: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """For each target pixel its two source neighbours and the second one's weight."""
-    at = (np.arange(target) + 0.5) * (source / target) - 0.5
-    at = np.clip(at, 0, source - 1)
-    first = np.floor(at).astype(np.intp)
-    return first, np.minimum(first + 1, source - 1), (at - first).astype(np.float32)
+    rows = span(0, size[0], image.shape[0], image.shape[0] / size[0])
+    columns = span(0, size[1], image.shape[1], image.shape[1] / size[1])
+    return sampled(image.transpose(2, 0, 1), rows, columns).transpose(1, 2, 0)
 
 
 def to_map(raw: NDArray[np.float32], placement: Placement, spec: OutputSpec) -> Alpha:

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nukki.ops.bilinear import sampled, span
 from nukki.ops.components import find_pieces
 from nukki.ops.grid import enlarge
 from nukki.ops.guided import guided_coefficients, window_sum
 from nukki.ops.reduce import box_reduce
-from nukki.ops.tiles import each, tile_boxes
+from nukki.ops.tiles import each, tight_box, tile_boxes
 from nukki.types import Alpha, Box, Pixels
 
 __all__ = ["Guide", "Refinement", "guide_factor", "make_guide", "refine", "settle"]
@@ -194,23 +195,9 @@ def _around(near: NDArray[np.float32]) -> list[Box]:
     found = []
     for tile in tile_boxes(height, width, TILE):
         wide = tile.grown(1, height, width)
-        part = near[wide.slices()]
-        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-        if len(rows):
-            inner = Box(
-                wide.left + int(columns[0]),
-                wide.top + int(rows[0]),
-                wide.left + int(columns[-1]) + 1,
-                wide.top + int(rows[-1]) + 1,
-            ).grown(1, height, width)
-            found.append(
-                Box(
-                    max(tile.left, inner.left),
-                    max(tile.top, inner.top),
-                    min(tile.right, inner.right),
-                    min(tile.bottom, inner.bottom),
-                )
-            )
+        band = tight_box(near[wide.slices()] > 0, wide)
+        if band is not None:
+            found.append(band.grown(1, height, width).within(tile))
     return [box for box in found if box.width > 0 and box.height > 0]
 
 
@@ -273,27 +260,8 @@ def _enlarged(
     With `factor`, small pixel i covers exactly the pixels from i·factor on; without, the small
     plane is spread over the whole picture.
     """
-    # Columns first, while there are few rows: gathering single values is what costs.
-    first, second, share = _lerp(tile.left, tile.right, planes.shape[-1], size[1], factor)
-    rows = _lerp(tile.top, tile.bottom, planes.shape[-2], size[0], factor)
-    part = planes[..., rows[0][0] : rows[1][-1] + 1, :]
-    wide, base = part.take(second, axis=-1), part.take(first, axis=-1)
-    wide -= base
-    wide *= share
-    wide += base
-    top, (first, second, share) = rows[0][0], rows
-    tall, base = wide.take(second - top, axis=-2), wide.take(first - top, axis=-2)
-    tall -= base
-    tall *= share[:, None]
-    tall += base
-    return np.asarray(tall, np.float32)
-
-
-def _lerp(
-    start: int, stop: int, small: int, large: int, factor: int | None
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Two neighbours in the small plane and the second's share, for pixels start..stop."""
-    step = 1 / factor if factor else small / large
-    at = np.clip((np.arange(start, stop) + 0.5) * step - 0.5, 0, small - 1)
-    first = np.floor(at).astype(np.intp)
-    return first, np.minimum(first + 1, small - 1), (at - first).astype(np.float32)
+    small = planes.shape[-2:]
+    steps = (1 / factor, 1 / factor) if factor else (small[0] / size[0], small[1] / size[1])
+    rows = span(tile.top, tile.bottom, small[0], steps[0])
+    columns = span(tile.left, tile.right, small[1], steps[1])
+    return sampled(planes, rows, columns)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from nukki.types import Box
+import numpy as np
 
-__all__ = ["each", "row_blocks", "tile_boxes"]
+from nukki.types import Box, Mask
+
+__all__ = ["each", "row_blocks", "tight_box", "tile_boxes"]
 
 T = TypeVar("T")
 
@@ -40,3 +42,16 @@ def tile_boxes(height: int, width: int, size: int) -> Iterator[Box]:
     for top in range(0, height, size):
         for left in range(0, width, size):
             yield Box(left, top, min(width, left + size), min(height, top + size))
+
+
+def tight_box(mask: Mask, tile: Box) -> Box | None:
+    """Bounds of the True pixels of a tile's mask, in the picture's coordinates; None if none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Box(
+        tile.left + int(columns[0]),
+        tile.top + int(rows[0]),
+        tile.left + int(columns[-1]) + 1,
+        tile.top + int(rows[-1]) + 1,
+    )
