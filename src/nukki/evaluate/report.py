@@ -1,0 +1,125 @@
+"""Scores for people and for programs: a table, JSON, a row a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from nukki.evaluate.figures import Figures
+from nukki.evaluate.subject import Score
+
+__all__ = ["as_csv", "as_json", "table"]
+
+Cell = float | None
+
+
+def _share(value: float) -> str:
+    """A figure of 0 to 1 as papers print it: .9456."""
+    return f"{value:.4f}".removeprefix("0")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
+
+
+def _tenth(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _fine(value: float) -> str:
+    return f"{value:.2f}"
+
+
+# What stands over a column, the field of `Figures`, and how it is written.
+_COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("max F", "max_f", _share),
+    ("mean F", "mean_f", _share),
+    ("MAE", "mae", _share),
+    ("S", "s_alpha", _share),
+    ("IoU", "iou", _share),
+    ("SAD", "sad", _fine),
+    ("MSE", "mse", _share),
+    ("sure", "confidence", _share),
+    ("ECE", "calibration_error", _share),
+    ("nothing", "nothing_found", _percent),
+    ("net ms", "network_ms", _tenth),
+    ("ms", "alpha_ms", _tenth),
+)
+_WORDS = 4  # columns of words, to the left
+
+
+def table(scores: Sequence[Score]) -> Iterator[str]:
+    """Scores as lines of a table for each set; columns without a figure are left out.
+
+    Args:
+        scores: In the order of their sets.
+
+    Yields:
+        For each set its name, the header, and a line for each network and for each kind.
+    """
+    for place, (folder, group) in enumerate(groupby(scores, key=lambda score: score.folder)):
+        if place:
+            yield ""
+        yield folder
+        yield from _one_set(list(group))
+
+
+def _one_set(scores: Sequence[Score]) -> Iterator[str]:
+    lines = [(score, kind, of) for score in scores for kind, of in _figures(score)]
+    columns = [
+        column for column in _COLUMNS if any(getattr(of, column[1]) is not None for *_, of in lines)
+    ]
+    rows = [("model", "size", "edges", "kind", "pictures", *(title for title, *_ in columns))]
+    for score, kind, of in lines:
+        height, width = score.size
+        size = str(height) if height == width else f"{height}x{width}"
+        words = (score.model, size, score.edges, kind, str(of.pictures))
+        rows.append((*words, *(_cell(getattr(of, name), write) for _, name, write in columns)))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if place < _WORDS else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _figures(score: Score) -> Iterator[tuple[str, Figures]]:
+    yield "all", score.all
+    yield from score.kinds.items()
+
+
+def _cell(value: Cell, write: Callable[[float], str]) -> str:
+    return "-" if value is None else write(value)
+
+
+def as_json(scores: Sequence[Score]) -> str:
+    """An array with an object for each network on each set."""
+    records = [score.record() for score in scores]
+    return json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(scores: Sequence[Score]) -> str:
+    """A line a picture, with a header; empty where a measure says nothing about a picture."""
+    records = [
+        {"set": score.folder, "model": score.model, "size": score.size[0], "edges": score.edges}
+        | row.record()
+        for score in scores
+        for row in score.rows
+    ]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({name: _plain(value) for name, value in record.items()})
+    return out.getvalue()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.6g}"
+    return value
