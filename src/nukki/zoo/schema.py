@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, TypeVar
 
-from nukki.errors import CardError
+from nukki.errors import CardError, InputError
 
 __all__ = ["Reader"]
 
@@ -20,14 +20,18 @@ _HUGE = 1e30
 class Reader:
     """Turns TOML tables into dataclasses by their annotations; every refusal names the key."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(
+        self, source: str, *, what: str = "card", error: type[InputError] = CardError
+    ) -> None:
         self.source = source
+        self.what = what
+        self.error = error
 
-    def refused(self, key: str, expected: str, got: object, hint: str | None = None) -> CardError:
+    def refused(self, key: str, expected: str, got: object, hint: str | None = None) -> InputError:
         """The error for a key that holds something else; the caller raises it."""
         shown = got if isinstance(got, _Shown) else repr(got)
         message = f"`{self.source}`: `{key}` must be {expected}, got {shown}"
-        return CardError(message, hint=hint or "correct the key in the card")
+        return self.error(message, hint=hint or f"correct the key in the {self.what}")
 
     def table(self, kind: type[_T], table: object, where: str) -> _T:
         """A dataclass from a table: every key known, every key without a default there."""
@@ -45,14 +49,14 @@ class Reader:
                 values[name] = self.value(hints[name], table[name], f"{prefix}{name}")
             elif field.default is MISSING and field.default_factory is MISSING:
                 message = f"`{self.source}`: `{prefix}{name}` is missing"
-                raise CardError(message, hint=f"add `{name}` to the card")
+                raise self.error(message, hint=f"add `{name}` to the {self.what}")
         return kind(**values)
 
-    def _unknown(self, prefix: str, key: str, known: list[str]) -> CardError:
+    def _unknown(self, prefix: str, key: str, known: list[str]) -> InputError:
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        message = f"`{self.source}`: `{prefix}{key}` is not a key of a card"
+        message = f"`{self.source}`: `{prefix}{key}` is not a key of a {self.what}"
         hint = f"write `{near[0]}`" if near else f"use one of {', '.join(known)}"
-        return CardError(message, hint=hint)
+        return self.error(message, hint=hint)
 
     def value(self, hint: Any, value: object, key: str) -> Any:
         """A value of the annotated type, or a refusal."""
@@ -64,7 +68,7 @@ class Reader:
         if origin is tuple:
             return self._tuple(typing.get_args(hint), value, key)
         if origin is Mapping:
-            return self._mapping(value, key)
+            return self._mapping(typing.get_args(hint)[1], value, key)
         if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__"):
             return self.table(hint, value, key)
         return self._scalar(hint, value, key)
@@ -85,7 +89,7 @@ class Reader:
         for option in options:
             try:
                 return self.value(option, value, key)
-            except CardError:
+            except self.error:
                 if len(options) == 1:
                     raise
         raise self.refused(key, " or ".join(_describe(option) for option in options), value)
@@ -107,10 +111,10 @@ class Reader:
         pairs = enumerate(zip(items, value, strict=True))
         return tuple(self.value(item, each, f"{key}[{index}]") for index, (item, each) in pairs)
 
-    def _mapping(self, value: object, key: str) -> dict[str, str]:
+    def _mapping(self, item: Any, value: object, key: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self.refused(key, "a table", value)
-        return {name: self.value(str, each, f"{key}.{name}") for name, each in value.items()}
+        return {name: self.value(item, each, f"{key}.{name}") for name, each in value.items()}
 
 
 class _Shown(str):
