@@ -111,3 +111,18 @@ def averaged(alpha, size):
 
     small = resize(alpha, size, order=1, anti_aliasing=True)
     return np.clip(gaussian(small, 0.6), 0, 1).astype(np.float32)
+
+
+def toolbox_example():
+    """A map of bytes and a mask whose figures PySODMetrics 1.6.2 gave for the tests of `ops`.
+
+    Made by `measure.step(pred=levels, gt=truth * 255)` with `Smeasure()`, `Fmeasure(beta=0.3)`,
+    `Emeasure()`, `MAE()` and `WeightedFmeasure()`. It stretches maps to 0..1; this one fills the
+    range, so that nothing changes.
+    """
+    y, x = np.mgrid[0:12, 0:16]
+    truth = (y - 6) ** 2 + (x - 7) ** 2 < 17
+    hill = np.clip(230 - 9 * ((y - 5) ** 2 + (x - 8) ** 2), 0, 255)
+    levels = (hill + (x * y) % 7 * 3).astype(np.uint8)
+    levels[0, 0], levels[5, 8] = 0, 255
+    return levels, truth

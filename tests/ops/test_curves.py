@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from helpers import toolbox_example
 from nukki.ops.curves import alignment, counts, f_beta, precision, recall
 
 LEVELS = np.array([[255, 100], [200, 0]], np.uint8)
@@ -80,3 +81,14 @@ def test_truths_of_one_kind(full):
     else:
         assert np.isnan(recall(found)).all()
         assert precision(found).tolist() == [0] * 256
+
+
+def test_as_the_field_s_toolbox():
+    levels, truth = toolbox_example()
+    found = counts(levels, truth)
+    f, e = f_beta(precision(found), recall(found)), alignment(found)
+    assert (f.max(), f.mean()) == pytest.approx((0.8046421663442941, 0.6260797319506726))
+    pixels = truth.size / (truth.size - 1)  # it divides by one less
+    assert (e.max() * pixels, e.mean() * pixels) == pytest.approx(
+        (0.8984339705741745, 0.6850457037318369)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers import frozen
+from helpers import frozen, toolbox_example
 from nukki.ops.metrics import calibration_error, inside, iou, mae, mse, sad
 
 ALPHA = frozen(np.array([[1.0, 0.5], [0.25, 0.0]], np.float32))
@@ -47,3 +47,17 @@ def test_worked_calibration():
     assert calibration_error([0.92, 0.98], [0.98, 0.92]) == pytest.approx(0, abs=1e-12)
     assert calibration_error([1.0, 0.0], [1.0, 0.0]) == 0
     assert calibration_error([1.0], [0.0]) == 1
+
+
+def test_as_the_field_s_toolbox():
+    levels, truth = toolbox_example()
+    alpha = levels.astype(np.float32) / np.float32(255)
+    assert mae(alpha, truth) == pytest.approx(0.17169117647058826, abs=1e-7)
+
+
+def test_flips_change_nothing():
+    random = np.random.default_rng(3)
+    alpha, truth = random.random((5, 8), np.float32), random.random((5, 8), np.float32)
+    for measure in (sad, mse):
+        assert measure(alpha[:, ::-1], truth[:, ::-1]) == pytest.approx(measure(alpha, truth))
+    assert mae(alpha[::-1], inside(truth)[::-1]) == pytest.approx(mae(alpha, inside(truth)))

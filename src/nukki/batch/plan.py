@@ -22,14 +22,9 @@ from itertools import count
 from pathlib import Path
 
 from nukki.errors import InputError
+from nukki.io.sniff import PICTURES
 
-__all__ = ["PICTURES", "Item", "Plan", "Skip", "plan"]
-
-# Endings that count as pictures inside a folder; a file that is named on its own is always read.
-PICTURES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".bmp"}
-    | {".gif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".tga"}
-)
+__all__ = ["Item", "Plan", "Skip", "plan"]
 
 
 @dataclass(frozen=True)

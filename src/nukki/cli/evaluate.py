@@ -26,13 +26,23 @@ confidence, the share called "nothing found" and milliseconds are told.
 
 columns:
   max F, mean F  F-beta, beta^2 = .3, of the mean precision and recall at 256 thresholds
+  wF             weighted F-beta, beta^2 = 1
   MAE            mean absolute error against the mask
   S              structure measure, alpha = .5
+  max E, mean E  enhanced alignment over the same thresholds
   IoU            intersection over union at one half
+  BF             boundary F, contours within .008 of the diagonal
   SAD, MSE       against the soft truth; SAD in thousands of pixels
   sure, ECE      mean confidence, and its expected calibration error against IoU
   nothing        share of pictures in which remove finds nothing
   net ms, ms     medians: the network alone; pixels to alpha
+Maps are judged as remove --mask writes them, in bytes. The truth's mask is what is at least one
+half. Pictures with an empty truth count in all but F and wF. --robust compares the mask of a photo
+with those of its mirror image, its half-size copy, its JPEG copy of quality 40, and copies with a
+stop more and less light.
+
+A picture without a mask, a mask of another size or in colours, and a file that is no picture end
+the run (exit code 2); with --skip-bad they are named, counted and left out.
 """
 
 
@@ -106,6 +116,11 @@ def _add_what(action: argparse.ArgumentParser) -> None:
     action.add_argument("--limit", type=positive, metavar="N", help="only so many pictures a set")
     action.add_argument(
         "--kinds", metavar="FILE", help="lines of `stem kind`: figures by kind, too"
+    )
+    action.add_argument(
+        "--robust",
+        action="store_true",
+        help="also how well masks of a photo and of its copies agree; needs no masks/",
     )
     action.add_argument(
         "--skip-bad", action="store_true", help="pass over what cannot be judged, and count it"
@@ -183,17 +198,10 @@ def _judged(folder: str, one: _Variant, run: RunOptions, args: argparse.Namespac
     from nukki.evaluate.sets import kinds_in, names_in, open_set
     from nukki.evaluate.subject import evaluate
 
-    quiet = getattr(args, "quiet", False)
     names = None if args.names is None else names_in(Path(args.names))
     kinds = None if args.kinds is None else kinds_in(Path(args.kinds))
     total = len(open_set(Path(folder), names=names, limit=args.limit).samples)
-    with Progress(total, quiet=quiet) as progress:
-
-        def done(_stem: str, reason: str | None) -> None:
-            progress.advance()
-            if reason is not None and not quiet:
-                progress.say(f"passed over: {reason}")
-
+    with Progress(total, quiet=getattr(args, "quiet", False)) as progress:
         return evaluate(
             folder,
             model=one.model,
@@ -203,10 +211,11 @@ def _judged(folder: str, one: _Variant, run: RunOptions, args: argparse.Namespac
             names=names,
             limit=args.limit,
             kinds=kinds,
+            robust=args.robust,
             skip_bad=args.skip_bad,
             **loading(run),
             accept_licence=args.accept_licence,
-            done=done,
+            done=progress.advance,
         )
 
 
@@ -234,6 +243,12 @@ def _tell(scores: list[Score], args: argparse.Namespace) -> None:
             write(name, text(scores).encode())
     if "-" not in (args.json, args.each):
         print("\n".join(table(scores)))
-    for score in scores:
-        if score.skipped and not getattr(args, "quiet", False):
-            say(f"{score.folder}, {score.model}: {len(score.skipped)} passed over")
+    if getattr(args, "quiet", False):
+        return
+    for folder in dict.fromkeys(score.folder for score in scores):
+        group = [score for score in scores if score.folder == folder]
+        reasons = list(dict.fromkeys(reason for score in group for _, reason in score.skipped))
+        for reason in reasons:
+            say(f"passed over: {reason}")
+        if reasons:
+            say(f"{folder}: {len(reasons)} passed over, {group[0].all.pictures} judged")

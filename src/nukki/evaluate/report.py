@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
@@ -12,8 +13,6 @@ from nukki.evaluate.figures import Figures
 from nukki.evaluate.subject import Score
 
 __all__ = ["as_csv", "as_json", "table"]
-
-Cell = float | None
 
 
 def _share(value: float) -> str:
@@ -37,9 +36,13 @@ def _fine(value: float) -> str:
 _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("max F", "max_f", _share),
     ("mean F", "mean_f", _share),
+    ("wF", "weighted_f", _share),
     ("MAE", "mae", _share),
     ("S", "s_alpha", _share),
+    ("max E", "max_e", _share),
+    ("mean E", "mean_e", _share),
     ("IoU", "iou", _share),
+    ("BF", "boundary_f", _share),
     ("SAD", "sad", _fine),
     ("MSE", "mse", _share),
     ("sure", "confidence", _share),
@@ -48,7 +51,8 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("net ms", "network_ms", _tenth),
     ("ms", "alpha_ms", _tenth),
 )
-_WORDS = 4  # columns of words, to the left
+_WORDS = ("model", "size", "edges", "kind", "pictures")
+_LEFT = 4  # columns of words stand at the left of their column
 
 
 def table(scores: Sequence[Score]) -> Iterator[str]:
@@ -58,33 +62,21 @@ def table(scores: Sequence[Score]) -> Iterator[str]:
         scores: In the order of their sets.
 
     Yields:
-        For each set its name, the header, and a line for each network and for each kind.
+        For each set its name, the header, and a line for each network and for each kind; then, if
+        it was asked for, the same with the agreement of masks.
     """
     for place, (folder, group) in enumerate(groupby(scores, key=lambda score: score.folder)):
         if place:
             yield ""
+        lines = [(score, kind, of) for score in group for kind, of in _figures(score)]
         yield folder
-        yield from _one_set(list(group))
+        yield from _aligned([_words(*line) for line in lines], *_measures(lines))
+        if all(of.agreement is not None for *_, of in lines):
+            yield "mean IoU of the masks of a photo and of its copy"
+            yield from _aligned([_words(*line) for line in lines], *_agreements(lines))
 
 
-def _one_set(scores: Sequence[Score]) -> Iterator[str]:
-    lines = [(score, kind, of) for score in scores for kind, of in _figures(score)]
-    columns = [
-        column for column in _COLUMNS if any(getattr(of, column[1]) is not None for *_, of in lines)
-    ]
-    rows = [("model", "size", "edges", "kind", "pictures", *(title for title, *_ in columns))]
-    for score, kind, of in lines:
-        height, width = score.size
-        size = str(height) if height == width else f"{height}x{width}"
-        words = (score.model, size, score.edges, kind, str(of.pictures))
-        rows.append((*words, *(_cell(getattr(of, name), write) for _, name, write in columns)))
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if place < _WORDS else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+Line = tuple[Score, str, Figures]
 
 
 def _figures(score: Score) -> Iterator[tuple[str, Figures]]:
@@ -92,7 +84,39 @@ def _figures(score: Score) -> Iterator[tuple[str, Figures]]:
     yield from score.kinds.items()
 
 
-def _cell(value: Cell, write: Callable[[float], str]) -> str:
+def _words(score: Score, kind: str, of: Figures) -> tuple[str, ...]:
+    return score.model, score.grid, score.edges, kind, str(of.pictures)
+
+
+def _measures(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
+    """Titles and cells of the columns in which any line has a figure."""
+    columns = [
+        column for column in _COLUMNS if any(getattr(of, column[1]) is not None for *_, of in lines)
+    ]
+    cells = [[_cell(getattr(of, name), write) for _, name, write in columns] for *_, of in lines]
+    return [title for title, *_ in columns], cells
+
+
+def _agreements(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
+    found = [of.agreement or {} for *_, of in lines]
+    return list(found[0]), [[_share(value) for value in one.values()] for one in found]
+
+
+def _aligned(
+    words: Sequence[tuple[str, ...]], titles: Sequence[str], cells: Sequence[Sequence[str]]
+) -> Iterator[str]:
+    rows = [(*_WORDS, *titles)]
+    rows += [(*left, *right) for left, right in zip(words, cells, strict=True)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for row in rows:
+        shown = [
+            cell.rjust(width) if place >= _LEFT else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(shown).rstrip()
+
+
+def _cell(value: float | None, write: Callable[[float], str]) -> str:
     return "-" if value is None else write(value)
 
 
@@ -105,7 +129,7 @@ def as_json(scores: Sequence[Score]) -> str:
 def as_csv(scores: Sequence[Score]) -> str:
     """A line a picture, with a header; empty where a measure says nothing about a picture."""
     records = [
-        {"set": score.folder, "model": score.model, "size": score.size[0], "edges": score.edges}
+        {"set": score.folder, "model": score.model, "size": score.grid, "edges": score.edges}
         | row.record()
         for score in scores
         for row in score.rows
@@ -121,5 +145,5 @@ def as_csv(scores: Sequence[Score]) -> str:
 
 def _plain(value: object) -> object:
     if isinstance(value, float):
-        return "" if value != value else f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:.6g}"
     return value

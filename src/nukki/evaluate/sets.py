@@ -15,15 +15,11 @@ import numpy as np
 
 from nukki.errors import InputError
 from nukki.io import images
+from nukki.io.sniff import PICTURES
 from nukki.types import Alpha
 
-__all__ = ["PICTURES", "Sample", "TestSet", "kinds_in", "names_in", "open_set", "truth_in"]
+__all__ = ["Sample", "TestSet", "kinds_in", "names_in", "open_set", "truth_in"]
 
-# Endings that count as pictures in a folder.
-PICTURES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".bmp"}
-    | {".gif", ".heic", ".heif"}
-)
 _LABELS = 8  # bytes up to here are numbers of classes, not levels of grey
 _TINT = 0.25  # channels that differ by less are a grey that a lossy file has tinted
 _LAYOUT = "make a folder with `images/` and `masks/` whose files have the same stems"

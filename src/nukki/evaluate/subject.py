@@ -16,19 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki import api, settings
-from nukki.errors import InputError, NukkiError
+from nukki.errors import InputError, LimitExceeded, MissingExtra, NukkiError
 from nukki.evaluate.figures import Figures, Row, figures, judge
 from nukki.evaluate.sets import Sample, TestSet, open_set, truth_in
+from nukki.evaluate.variations import agreement
 from nukki.io import images
+from nukki.io.images import Picture
 from nukki.pipelines import remove as removal
 from nukki.pipelines.options import Edges, RemoveOptions
+from nukki.pipelines.results import Cutout
 from nukki.runtime.sessions import Session
 from nukki.tasks.saliency import Saliency
-from nukki.types import RGB8
+from nukki.types import RGB8, Alpha
 
 __all__ = ["Score", "evaluate", "network_for"]
 
 _HINT = "mend or remove it, or give --skip-bad to pass over such pictures and count them"
+_BAD = (InputError, LimitExceeded, MissingExtra)  # a picture cannot be read or judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,12 @@ class Score:
     rows: tuple[Row, ...]
     skipped: tuple[tuple[str, str], ...]
 
+    @property
+    def grid(self) -> str:
+        """The size in words: 288, or 256x192."""
+        height, width = self.size
+        return str(height) if height == width else f"{height}x{width}"
+
     def record(self) -> dict[str, Any]:
         """For JSON; without the rows."""
         return {
@@ -78,11 +88,12 @@ def evaluate(
     names: Collection[str] | None = None,
     limit: int | None = None,
     kinds: Mapping[str, str] | None = None,
+    robust: bool = False,
     skip_bad: bool = False,
     device: str | None = None,
     threads: int | None = None,
     accept_licence: bool = False,
-    done: Callable[[str, str | None], None] | None = None,
+    done: Callable[[], None] | None = None,
 ) -> Score:
     """Judge a network on a folder.
 
@@ -95,17 +106,19 @@ def evaluate(
         names: Only these stems.
         limit: Only so many pictures.
         kinds: Kind by stem, for figures by kind; pictures without one are in no kind.
+        robust: Also tell how well the masks of a photo and of its copies agree (`variations`).
         skip_bad: Pass over pictures that cannot be judged, and name them in the result.
         device: See `api.remove`.
         threads: Likewise.
         accept_licence: Likewise.
-        done: Called with each stem when it is done, and with why it was passed over or None.
+        done: Called after each picture.
 
     Raises:
         InputError: If the folder holds nothing to judge, or a picture cannot be judged.
         NukkiError: As loading and running the network say.
     """
     tests = open_set(Path(folder), names=names, limit=limit)
+    _check_kinds(tests, kinds)
     network, stopwatch = _timed(
         network_for(
             model, card=card, size=size, device=device, threads=threads, licence=accept_licence
@@ -114,21 +127,26 @@ def evaluate(
     skipped = list(tests.bad)
     if skipped and not skip_bad:
         raise InputError(skipped[0][1], hint=_HINT)
-    run = _Run(network, stopwatch, RemoveOptions(edges=edges, colours="keep"), threads)
+    run = _Run(network, stopwatch, RemoveOptions(edges=edges, colours="keep"), threads, robust)
     run.warm_up()
     rows: list[Row] = []
     for sample in tests.samples:
-        reason = None
         try:
             rows.append(run.row(sample, (kinds or {}).get(sample.stem, "")))
-        except InputError as error:
-            if not skip_bad:
-                raise InputError(_named(sample, error), hint=_HINT) from error
+        except _BAD as error:
             reason = _named(sample, error)
+            if not skip_bad:
+                raise InputError(reason, hint=_HINT) from error
             skipped.append((sample.stem, reason))
         if done is not None:
-            done(sample.stem, reason)
+            done()
     return _score(tests, network, model, edges, rows, skipped)
+
+
+def _check_kinds(tests: TestSet, kinds: Mapping[str, str] | None) -> None:
+    if kinds is not None and not any(sample.stem in kinds for sample in tests.samples):
+        message = f"`kinds` names none of the {len(tests.samples)} pictures of `{tests.folder}`"
+        raise InputError(message, hint="name pictures by their stems: `cat`, not `cat.jpg`")
 
 
 def network_for(
@@ -195,6 +213,7 @@ class _Run:
     stopwatch: _Stopwatch
     options: RemoveOptions
     threads: int | None
+    robust: bool
 
     def warm_up(self) -> None:
         """Run once, so that no picture pays for what the first run sets up."""
@@ -214,18 +233,25 @@ class _Run:
             ]
             message = f"`{sample.mask}` must be as large as its picture, {sizes[0]}, got {sizes[1]}"
             raise InputError(message)
-        cut = removal.remove(
-            picture, self.options, self.network, threads=self.threads or settings.threads()
-        )
+        cut = self._cut(picture)
+        network_ms = 1000 * self.stopwatch.seconds
         return Row(
             stem=sample.stem,
             kind=kind,
             confidence=cut.confidence,
             found=cut.found,
-            network_ms=1000 * self.stopwatch.seconds,
+            network_ms=network_ms,
             alpha_ms=1000 * (cut.seconds["network"] + cut.seconds["edges"]),
             judged=None if truth is None else judge(cut.alpha, truth),
+            agreement=agreement(picture.rgb8(), self._alpha) if self.robust else None,
         )
+
+    def _cut(self, picture: Picture) -> Cutout:
+        threads = self.threads or settings.threads()
+        return removal.remove(picture, self.options, self.network, threads=threads)
+
+    def _alpha(self, photo: RGB8) -> Alpha:
+        return self._cut(Picture(photo)).alpha
 
 
 def _speck() -> RGB8:

@@ -8,8 +8,13 @@ from nukki.errors import InputError
 from nukki.io.faults import check_size, truncated
 from nukki.io.pngfile import SIGNATURE
 
-__all__ = ["check_webp", "ends_early", "sniff"]
+__all__ = ["PICTURES", "check_webp", "ends_early", "sniff"]
 
+# Endings that count as pictures inside a folder; a file that is named on its own is always read.
+PICTURES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".bmp"}
+    | {".gif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".tga"}
+)
 _HEIF_BRANDS = {
     b"heic",
     b"heix",

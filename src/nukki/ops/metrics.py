@@ -58,7 +58,7 @@ def iou(mask: Mask, truth: Mask) -> float:
     Jaccard, 1912. Two empty masks agree: 1.
     """
     union = np.count_nonzero(mask | truth)
-    return np.count_nonzero(mask & truth) / union if union else 1.0
+    return float(np.count_nonzero(mask & truth) / union) if union else 1.0
 
 
 def calibration_error(
