@@ -129,7 +129,8 @@ def test_results_are_not_overwritten(judge, folder, capsys):
         (["--set", "set", "--size", "big"], "must be a whole number"),
         (["--set", "set", "--limit", "0"], "must be at least 1"),
         (["--set", "set", "--json", "-", "--each", "-"], "both go to standard output"),
-        (["--set", "set", "--json", "gone/a.json"], "create the folder"),
+        (["--set", "set", "--json", "a", "--each", "a"], "both go to `a`"),
+        (["--set", "gone", "--json", "gone/a.json"], "create the folder"),  # before any work
         ([], "--set"),
     ],
 )

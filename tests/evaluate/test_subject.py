@@ -184,6 +184,13 @@ def test_a_network_that_fails_is_no_bad_picture(folder, tmp_path):
         evaluate(folder, model=model, card=str(tiny_card(tmp_path)), skip_bad=True)
 
 
+def test_a_card_that_does_not_fit_its_network_is_no_bad_picture(folder, network, tmp_path):
+    card = str(tiny_card(tmp_path, (64, 64), name="wrong"))
+    with pytest.raises(InputError, match="must be float32") as raised:
+        evaluate(folder, model=network["model"], card=card, skip_bad=True)
+    assert "holds no picture" not in raised.value.message
+
+
 # --- figures, tables
 
 

@@ -54,6 +54,14 @@ def test_worked_f():
     assert boundary_f(block(16, 19, 16, 19), block(1, 3, 1, 3)) == 0
 
 
+def test_the_tolerance_is_rounded_up_to_whole_pixels():
+    # .008 of the diagonal of 20 × 20 is .23: one pixel. Of the outer contour the 4 corners are
+    # farther from the inner one, √2. Two pixels are too many.
+    truth = block(5, 15, 5, 15)
+    assert boundary_f(block(6, 14, 6, 14), truth) == pytest.approx(2 / (1 + 36 / 32))
+    assert boundary_f(block(7, 13, 7, 13), truth) == 0
+
+
 def test_precision_and_recall_are_weighed_by_beta():
     truth = block(2, 6, 2, 6, (40, 40)) | block(30, 34, 30, 34, (40, 40))
     half = block(2, 6, 2, 6, (40, 40))  # precision 1, recall 1/2

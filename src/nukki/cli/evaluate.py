@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nukki.cli.arguments import add_options, options_from, positive, words
 from nukki.cli.network import add_fetching, ready
 from nukki.cli.report import DONE, say
-from nukki.errors import InputError
+from nukki.errors import InputError, OutputError
 from nukki.pipelines.options import Edges, RemoveOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ columns:
   sure, ECE      mean confidence, and its expected calibration error against IoU
   nothing        share of pictures in which remove finds nothing
   net ms, ms     medians: the network alone; pixels to alpha
+
 Maps are judged as remove --mask writes them, in bytes. The truth's mask is what is at least one
 half. Pictures with an empty truth count in all but F and wF. --robust compares the mask of a photo
 with those of its mirror image, its half-size copy, its JPEG copy of quality 40, and copies with a
@@ -221,15 +222,20 @@ def _judged(folder: str, one: _Variant, run: RunOptions, args: argparse.Namespac
 
 def _check_results(args: argparse.Namespace) -> None:
     """Refuse a result that cannot be written, before any work is done."""
-    if args.json == "-" and args.each == "-":
-        message = "`--json` and `--each` both go to standard output"
-        raise InputError(message, hint="give one of them a file")
+    if args.json is not None and args.json == args.each:
+        where = "standard output" if args.json == "-" else f"`{args.json}`"
+        message = f"`--json` and `--each` both go to {where}"
+        raise InputError(message, hint="give one of them another file")
     for name in (args.json, args.each):
         if name in (None, "-"):
             continue
-        if Path(name).exists() and not args.overwrite:
+        path = Path(name)
+        if path.exists() and not args.overwrite:
             message = f"`{name}` is there already"
             raise InputError(message, hint="give --overwrite to replace it, or another name")
+        if not path.absolute().parent.is_dir():
+            message = f"`{name}` cannot be written: there is no folder `{path.parent}`"
+            raise OutputError(message, hint=f"create the folder `{path.parent}` first")
 
 
 def _tell(scores: list[Score], args: argparse.Namespace) -> None:

@@ -31,7 +31,7 @@ from nukki.types import RGB8, Alpha
 
 __all__ = ["Score", "evaluate", "network_for"]
 
-_HINT = "mend or remove it, or give --skip-bad to pass over such pictures and count them"
+_SKIP = "or give --skip-bad to pass over such pictures and count them"
 _BAD = (InputError, LimitExceeded, MissingExtra)  # a picture cannot be read or judged
 
 
@@ -126,7 +126,7 @@ def evaluate(
     )
     skipped = list(tests.bad)
     if skipped and not skip_bad:
-        raise InputError(skipped[0][1], hint=_HINT)
+        raise InputError(skipped[0][1], hint=f"add or rename the file, {_SKIP}")
     run = _Run(network, stopwatch, RemoveOptions(edges=edges, colours="keep"), threads, robust)
     run.warm_up()
     rows: list[Row] = []
@@ -136,7 +136,7 @@ def evaluate(
         except _BAD as error:
             reason = _named(sample, error)
             if not skip_bad:
-                raise InputError(reason, hint=_HINT) from error
+                raise InputError(reason, hint=f"{error.hint or 'mend it'}, {_SKIP}") from error
             skipped.append((sample.stem, reason))
         if done is not None:
             done()
