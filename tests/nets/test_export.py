@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+
+from nukki.errors import ModelOutputError  # noqa: E402
+from nukki.nets import export as exporting  # noqa: E402
+from nukki.nets.subject import SubjectNet  # noqa: E402
+from nukki.nets.weights import start_from  # noqa: E402
+from nukki.runtime.sessions import get_session  # noqa: E402
+
+
+def picture(height: int, width: int, seed: int = 0):
+    return np.random.default_rng(seed).uniform(-1, 1, (1, 3, height, width)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A network with weights everywhere, its file, and what the export said."""
+    torch.manual_seed(5)
+    net = SubjectNet()
+    with torch.no_grad():
+        for weight in net.parameters():
+            if not weight.any():
+                weight.normal_(std=0.02)
+    path = tmp_path_factory.mktemp("export") / "subject.onnx"
+    return net.eval(), path, exporting.export(net, path, [picture(64, 96), picture(96, 64, 1)])
+
+
+def test_the_file_computes_what_the_network_does(exported):
+    net, path, parity = exported
+    assert parity.full < 1e-5
+    assert parity.stored < exporting.STORED_TOLERANCE
+    tensor = picture(160, 128, 2)
+    with torch.no_grad():
+        truth = net(torch.from_numpy(tensor))[0].sigmoid().numpy()
+    answer = get_session(path, device="cpu").run({"image": tensor})["alpha"]
+    assert answer.shape == truth.shape == (1, 1, 160, 128)
+    assert np.abs(answer - truth).mean() < 2 * exporting.STORED_TOLERANCE
+
+
+def test_it_takes_many_pictures_of_any_size_at_once(exported):
+    _, path, _ = exported
+    session = get_session(path, device="cpu")
+    one, two = picture(32, 64, 3), picture(32, 64, 4)
+    both = session.run({"image": np.concatenate([one, two])})["alpha"]
+    np.testing.assert_allclose(both[1:], session.run({"image": two})["alpha"], atol=1e-5)
+
+
+def test_it_is_stored_in_half_precision_and_described_truly(exported):
+    net, path, parity = exported
+    data = path.read_bytes()
+    assert parity.size_bytes == len(data)
+    assert parity.digest == "sha256:" + hashlib.sha256(data).hexdigest()
+    shipped = sum(value.numel() for name, value in net.named_parameters())
+    assert len(data) < 2.2 * shipped
+    assert parity.kept == ()
+
+
+def test_the_file_says_nothing_of_where_it_was_made(exported):
+    model = onnx.load(str(exported[1]))
+    assert b"/site-packages/" not in model.SerializeToString()
+    assert not any(node.doc_string or node.metadata_props for node in model.graph.node)
+
+
+def test_its_weights_can_be_started_from(exported):
+    net, path, _ = exported
+    again = SubjectNet()
+    start_from(again, path)
+    with torch.no_grad():
+        tensor = torch.from_numpy(picture(64, 64, 7))
+        truth, answer = net(tensor)[0].sigmoid(), again.eval()(tensor)[0].sigmoid()
+    assert float((truth - answer).abs().mean()) < 2 * exporting.STORED_TOLERANCE
+
+
+@pytest.mark.parametrize("value", [2049, 70000])  # rounds to 2048; beyond half's range
+def test_a_layer_that_reacts_to_rounding_stays_whole(value):
+    shape = [1, 1, 10, 10]
+    weights = {
+        "big": np.full((10, 10), value, np.float32),
+        "small": np.full((10, 10), 2, np.float32),
+    }
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()]
+    nodes = [
+        onnx.helper.make_node("Add", ["image", "big"], ["sum"]),
+        onnx.helper.make_node("Add", ["sum", "small"], ["alpha"]),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name in ("image", "alpha")
+    ]
+    graph = onnx.helper.make_graph(nodes, "sums", ends[:1], ends[1:], tensors)
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    inputs, answer = [np.zeros(shape, np.float32)], [np.full(shape, value + 2, np.float32)]
+    stored, kept, error = exporting._halved_within(model, inputs, answer)
+    names = {tensor.name for tensor in stored.graph.initializer}
+    assert names == {"big", "small.half"}
+    assert kept in ((), ("big",))
+    assert error == 0
+
+
+def test_a_file_that_computes_something_else_is_not_written(exported, tmp_path, monkeypatch):
+    stranger = onnx.load(str(exported[1]))
+    monkeypatch.setattr(exporting, "_graph", lambda shipped: stranger)
+    path = tmp_path / "subject.onnx"
+    with pytest.raises(ModelOutputError, match="off by"):
+        exporting.export(SubjectNet(), path, [picture(32, 32)])
+    assert not path.exists()
