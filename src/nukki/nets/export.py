@@ -204,7 +204,7 @@ def _is_large(tensor: Any) -> bool:
 
     if tensor.data_type != onnx.TensorProto.FLOAT or int(np.prod(tensor.dims)) <= _SMALLEST:
         return False
-    return float(np.abs(numpy_helper.to_array(tensor)).max()) <= np.finfo(np.float16).max
+    return float(np.abs(numpy_helper.to_array(tensor)).max()) <= float(np.finfo(np.float16).max)
 
 
 def _halved(model: Any, keep: set[str]) -> Any:
