@@ -78,6 +78,8 @@ def test_floors_are_kept():
         ),
         pytest.param("cli/stray.py", "import onnxruntime\n", "nukki.cli.stray", id="ONNX Runtime"),
         pytest.param("io/stray.py", "import urllib.request\n", "nukki.io.stray", id="the internet"),
+        pytest.param("train/stray.py", "import http.client\n", "nukki.train.stray", id="to train"),
+        pytest.param("zoo/stray.py", "import torch\n", "nukki.zoo.stray", id="torch"),
     ],
 )
 def test_a_broken_floor_is_found(copy, file, text, said):
@@ -107,7 +109,9 @@ def test_the_package_is_imported_in_silence():
     assert python("import nukki, nukki.api, nukki.runtime.sessions") == ""
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["remove", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["remove", "--help"], ["data", "prepare", "--help"]]
+)
 def test_help_loads_nothing_heavy(words):
     code = f"import sys; from nukki.cli.main import main; main(sys.argv[1:]); print(); {LOADED}"
     loaded = set(python(code, *words).splitlines()[-1].split())

@@ -1,0 +1,181 @@
+"""`nukki data`: folders to train our own networks on, made from published sets and own pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nukki.cli.progress import Progress
+from nukki.cli.report import DONE, say
+from nukki.errors import InputError
+
+__all__ = ["add"]
+
+Value = TypeVar("Value")
+
+# As in `train.sets`, which is not imported here because it loads NumPy; a test compares them.
+_ZIP = "ZIP_OR_FOLDER"
+_GIT = "GIT_DIR_OR_FOLDER"
+SETS = {
+    "duts": (_GIT, "things and scenes: the repository with DUTS-TR-Image and DUTS-TR-Mask"),
+    "people": (_ZIP, "full-length people: images/ and masks/"),
+    "portraits": (_GIT, "close people: the repository with Training_Images and Ground_Truth"),
+    "pets": (_ZIP, "cats and dogs: images/ and trimaps/"),
+    "coco": (_ZIP, "photos of COCO: images/ and instances.json"),
+    "matting": (_ZIP, "hair, fur, nets with soft alphas: images/ and masks/"),
+    "places": (_ZIP, "places without a subject: photos at the top"),
+}
+_FROM_GIT = tuple(name for name, (kind, _) in SETS.items() if kind == _GIT)
+_EPILOG = """\
+What is made:
+  TO/prepared.json                what was made from what, and a digest of it
+  TO/train/SET/images, masks      to train on
+  TO/validate/duts/images, masks  to choose by: the names in --validate
+  TO/held/SET/images, masks       to judge by, never trained on: every 8th (places: every 4th)
+
+A folder of your own (--own) has images/ and masks/, whose files share their stems; masks are grey
+with the subject white, or cut-outs with transparency. docs/training.md says where the sets are.
+"""
+
+
+def add(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the command and its own commands to the command line."""
+    command = subparsers.add_parser(
+        "data",
+        help="make folders to train on",
+        description="Make folders to train our own networks on.",
+    )
+    actions = command.add_subparsers(title="commands", dest="action", metavar="ACTION")
+    action = actions.add_parser(
+        "prepare",
+        help="make a folder to train on from published sets and own pictures",
+        description="Make a folder to train on: whole, or not at all.",
+        epilog=_EPILOG,
+    )
+    action.set_defaults(handler=prepare)
+    action.add_argument("task", choices=("subject",), help="for which network: subject")
+    action.add_argument("--to", required=True, metavar="FOLDER", help="the folder to make")
+    for name, (kind, text) in SETS.items():
+        action.add_argument(f"--{name}", metavar=kind, help=text)
+    for name in _FROM_GIT:
+        action.add_argument(
+            f"--{name}-commit", metavar="HASH", help=f"of --{name} (default: the one we used)"
+        )
+    _add_rest(action)
+
+
+def _add_rest(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--own",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="pictures of your own: images/ and masks/; may be given several times",
+    )
+    action.add_argument(
+        "--validate",
+        metavar="NAMES.txt",
+        help="photos of --duts to validate on, a name a line: recipes/subject/duts_val.txt",
+    )
+    action.add_argument(
+        "--skip-bad", action="store_true", help="pass over pictures that cannot be used, and count"
+    )
+    action.add_argument(
+        "--overwrite", action="store_true", help="replace what this command made there earlier"
+    )
+    action.add_argument("--json", action="store_true", help="print prepared.json")
+    for flag, text in (
+        ("--quiet", "say nothing but errors"),
+        ("--traceback", "show where in nukki an error arose"),
+    ):
+        action.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
+
+
+def prepare(args: argparse.Namespace) -> int:
+    """`data prepare`."""
+    from nukki.train.prepare import Wishes, prepare_subject
+
+    wishes = Wishes(
+        sources=_given(args, SETS, Path),
+        commits=_given(args, [f"{name}_commit" for name in _FROM_GIT], str),
+        own=_own(args.own),
+        validate=None if args.validate is None else Path(args.validate),
+        skip_bad=args.skip_bad,
+    )
+    quiet = getattr(args, "quiet", False)
+    with _Watch(quiet=quiet) as watch:
+        record = prepare_subject(wishes, Path(args.to), overwrite=args.overwrite, watch=watch)
+    _tell(record, args.to, as_json=args.json, quiet=quiet)
+    return DONE
+
+
+def _given(
+    args: argparse.Namespace, names: Iterable[str], kind: Callable[[str], Value]
+) -> dict[str, Value]:
+    """What was given of some options, by the set's name."""
+    values = {name: getattr(args, name) for name in names}
+    return {
+        name.removesuffix("_commit"): kind(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _own(given: list[str]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in folders:
+            message = f"`--own {text}` must be NAME=FOLDER, each name once"
+            raise InputError(message, hint="for example --own mine=photos/")
+        folders[name] = Path(folder)
+    return folders
+
+
+class _Watch:
+    """A bar, drawn as soon as it is known how many pictures there are."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        self._done = 0
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*reason)
+
+    def __call__(self, done: int, total: int, problem: str | None) -> None:
+        if self._bar is None:
+            self._bar = Progress(total, quiet=self._quiet)
+        if done > self._done:
+            self._bar.advance()
+            self._done = done
+        if problem is not None and not self._quiet:
+            self._bar.say(f"passed over: {problem}")
+
+
+def _tell(record: Mapping[str, Any], to: str, *, as_json: bool, quiet: bool) -> None:
+    sets = record["sets"]
+    bad = sum(len(one["bad"]) for one in sets.values())
+    if bad and not quiet:
+        say(f"{bad} pictures passed over; {to}/prepared.json names them")
+    if as_json:
+        print(json.dumps(record, indent=1, ensure_ascii=False))
+        return
+    rows = [("set", "train", "validate", "held", "left out", "bad")]
+    for name, one in sets.items():
+        counts = [str(one["pictures"][split]) for split in ("train", "validate", "held")]
+        left_out = sum(len(group["names"]) for group in one["left_out"])
+        rows.append((name, *counts, str(left_out), str(len(one["bad"]))))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join((row[0].ljust(len(first)), *rest)))
+    print(f"{record['files']} files, {record['bytes'] / 1e6:.1f} MB in {to}")
+    print(f"sha256 of names and sizes: {record['names_and_sizes']}")

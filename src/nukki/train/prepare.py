@@ -1,0 +1,395 @@
+"""From published sets to one folder to train on, the same bytes every time.
+
+    TO/prepared.json                   what was made from what, and a digest of it
+    TO/train/SET/images, masks         to train on
+    TO/validate/duts/images, masks     to choose by
+    TO/held/SET/images, masks          to judge by, never trained on
+
+`places` has images only: nothing in them is a subject. All is made in a folder beside TO that takes
+its name at the end, so TO is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import PIL
+
+import nukki
+from nukki.errors import InputError, LimitExceeded, OutputError
+from nukki.train.pairs import Item, Listing, Pair
+from nukki.train.sets import SETS, PhotoSet, listing_of, own_set
+from nukki.train.sources import Source, open_source
+
+__all__ = ["RECORD", "Watch", "Wishes", "check_prepared", "prepare_subject"]
+
+RECORD = "prepared.json"
+_FORMAT, _VERSION = "nukki-prepared", 1
+_SPLITS = ("train", "validate", "held")
+_VALIDATED = "duts"  # the set that is validated on, by names
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # file managers leave these
+_HINT = "mend or remove it, or give --skip-bad to pass over such pictures and count them"
+
+
+class Watch(Protocol):
+    """Told after every picture: how many are done, of how many, and what is wrong with this one."""
+
+    def __call__(self, done: int, total: int, problem: str | None) -> None:
+        """Look at the figures; raise to stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What to prepare from.
+
+    Attributes:
+        sources: Where each set of `sets.SETS` is, by its name.
+        commits: What of a repository to read, where not the commit of `sets.SETS`.
+        own: Folders (or zips) of one's own with images/ and masks/, by the name of the set.
+        validate: A file with the names of DUTS that are validated on, one a line.
+        skip_bad: Whether pictures that cannot be used are passed over, or end the work.
+    """
+
+    sources: Mapping[str, Path] = field(default_factory=dict)
+    commits: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, Path] = field(default_factory=dict)
+    validate: Path | None = None
+    skip_bad: bool = False
+
+
+@dataclass
+class _Part:
+    """A set on its way: where it comes from, what is made of it, what became of it."""
+
+    photos: PhotoSet
+    source: Source
+    listing: Listing
+    made: Counter[str] = field(default_factory=Counter)
+
+
+def prepare_subject(
+    wishes: Wishes, to: Path, *, overwrite: bool = False, watch: Watch | None = None
+) -> dict[str, Any]:
+    """Make the folder that `subject` is trained on.
+
+    Args:
+        wishes: The sets, and where they are.
+        to: The folder to make; it must not exist, or be empty.
+        overwrite: Replace a folder that this function made and nobody has changed.
+        watch: Told how far it is.
+
+    Returns:
+        What `prepared.json` holds.
+
+    Raises:
+        InputError: If a source is not what it should be, a picture cannot be used (unless they are
+            passed over), or the folder holds something else.
+        OutputError: If the folder cannot be written; nothing half-made stays.
+    """
+    to = to.resolve()
+    _check_target(to, overwrite=overwrite)
+    names = _validation_names(wishes)
+    with ExitStack() as stack:
+        parts = [
+            _Part(photos, source, listing_of(photos, source, None if names is None else names[0]))
+            if photos.name == _VALIDATED
+            else _Part(photos, source, listing_of(photos, source))
+            for photos, source in _opened(wishes, stack)
+        ]
+        _check_parts(parts, wishes)
+        with _beside(to) as folder:
+            files = _build(parts, folder, wishes, watch or _unwatched)
+            record = _record(parts, files, None if names is None else names[1])
+            _write(folder / RECORD, _as_text(record), files=None)
+            _settle(folder, to)
+    return record
+
+
+def _unwatched(done: int, total: int, problem: str | None) -> None:
+    """Nobody looks."""
+
+
+# --- what is asked for
+
+
+def _opened(wishes: Wishes, stack: ExitStack) -> Iterator[tuple[PhotoSet, Source]]:
+    """Every set that was asked for, with its source."""
+    if not wishes.sources and not wishes.own:
+        message = "no set was named: expected at least one to prepare from"
+        raise InputError(message, hint="give --duts FOLDER, or --own NAME=FOLDER")
+    for name, photos in SETS.items():
+        if name in wishes.sources:
+            commit = wishes.commits.get(name, photos.commit)
+            yield photos, stack.enter_context(open_source(wishes.sources[name], commit=commit))
+    for name, path in wishes.own.items():
+        yield own_set(name), stack.enter_context(open_source(path))
+
+
+def _validation_names(wishes: Wishes) -> tuple[frozenset[str], dict[str, Any]] | None:
+    """The names to validate on, and what the record says of them; None without the set.
+
+    Raises:
+        InputError: If the set is asked for and the names are not, or they cannot be read.
+    """
+    if _VALIDATED not in wishes.sources:
+        return None
+    hint = "give --validate recipes/subject/duts_val.txt (in the repository of nukki)"
+    if wishes.validate is None:
+        message = "no list of the photos of DUTS to validate on was given"
+        raise InputError(message, hint=hint)
+    try:
+        data = wishes.validate.read_bytes()
+        lines = (line.strip() for line in data.decode("utf-8-sig").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"`{wishes.validate}` cannot be read: {reason}"
+        raise InputError(message, hint=hint) from error
+    names = frozenset(line for line in lines if line and not line.startswith("#"))
+    if not names:
+        message = f"`{wishes.validate}` must hold a name a line, but it is empty"
+        raise InputError(message, hint=hint)
+    return names, {"names": len(names), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _check_parts(parts: Sequence[_Part], wishes: Wishes) -> None:
+    """Refuse a set without pairs to train on, and bad pictures that names alone give away."""
+    for part in parts:
+        bad = part.listing.bad
+        if bad and not wishes.skip_bad:
+            more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+            message = f"{part.photos.name}: {bad[0][1]}{more}"
+            raise InputError(message, hint=_HINT)
+        if not any(item.split == "train" for item in part.listing.items):
+            offered = len(part.listing.items)
+            message = (
+                f"`{part.source.path}` must hold photos to train on for `{part.photos.name}`, "
+                f"but of {offered + len(bad)} there is none"
+            )
+            raise InputError(message, hint="check the path, or give more pictures")
+
+
+# --- making it
+
+
+def _build(
+    parts: Sequence[_Part], folder: Path, wishes: Wishes, watch: Watch
+) -> dict[str, tuple[int, str]]:
+    """Make every pair; gives the size and sha256 of each file by its path in the folder."""
+    files: dict[str, tuple[int, str]] = {}
+    total = sum(len(part.listing.items) for part in parts)
+    done = 0
+    for part in parts:
+        for _, reason in part.listing.bad:
+            watch(done, total, f"{part.photos.name}: {reason}")
+    for part in parts:
+        for item in part.listing.items:
+            problem = None
+            try:
+                pair = part.photos.make(part.source, item)
+            except (InputError, LimitExceeded) as error:
+                problem = f"{part.photos.name}: {error.message}"
+                if not wishes.skip_bad:
+                    raise InputError(problem, hint=_HINT) from error
+                part.listing.bad.append((item.stem, error.message))
+            else:
+                part.made[item.split] += 1
+                _put(folder, f"{item.split}/{part.photos.name}", item, pair, files)
+            done += 1
+            watch(done, total, problem)
+        if not part.made["train"]:
+            message = f"{part.photos.name}: none of {len(part.listing.items)} pictures can be used"
+            raise InputError(message, hint="see what was said of each, and fetch the set again")
+    return files
+
+
+def _put(
+    folder: Path, place: str, item: Item, pair: Pair, files: dict[str, tuple[int, str]]
+) -> None:
+    _write(folder / place / "images" / f"{item.stem}{pair.image_ending}", pair.image, files=files)
+    if pair.mask is not None:
+        _write(folder / place / "masks" / f"{item.stem}{pair.mask_ending}", pair.mask, files=files)
+
+
+def _write(path: Path, data: bytes, *, files: dict[str, tuple[int, str]] | None) -> None:
+    """Write a new file; count it, where it lies in TO/SPLIT/SET/KIND."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(data)
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+    if files is not None:
+        name = "/".join(path.parts[-4:])
+        files[name] = (len(data), hashlib.sha256(data).hexdigest())
+
+
+def _record(
+    parts: Sequence[_Part],
+    files: Mapping[str, tuple[int, str]],
+    validate: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    sizes = {path: size for path, (size, _) in files.items()}
+    contents = "".join(f"{path}\t{digest}\n" for path, (_, digest) in sorted(files.items()))
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "task": "subject",
+        "made_by": {"nukki": nukki.__version__, "pillow": PIL.__version__},
+        "sets": {part.photos.name: _told(part) for part in parts},
+        "validate": validate,
+        "files": len(files),
+        "bytes": sum(sizes.values()),
+        "names_and_sizes": _digest(sizes),
+        "contents": _sha256(contents),
+    }
+
+
+def _told(part: _Part) -> dict[str, Any]:
+    """A set for the record."""
+    return {
+        "origin": part.photos.origin,
+        "terms": part.photos.terms,
+        "source": part.source.record(),
+        **part.listing.notes,
+        "pictures": {split: part.made[split] for split in _SPLITS},
+        "left_out": _grouped(part.listing.left_out),
+        "bad": [{"name": stem, "reason": reason} for stem, reason in part.listing.bad],
+    }
+
+
+def _grouped(left_out: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Names by reason."""
+    groups: dict[str, list[str]] = {}
+    for stem, reason in left_out:
+        groups.setdefault(reason, []).append(stem)
+    return [{"reason": reason, "names": sorted(names)} for reason, names in groups.items()]
+
+
+def _digest(sizes: Mapping[str, int]) -> str:
+    """The sha256 of lines `PATH, tab, SIZE` in the order of the paths."""
+    lines = "".join(f"{path}\t{size}\n" for path, size in sorted(sizes.items()))
+    return _sha256(lines)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _as_text(record: Mapping[str, Any]) -> bytes:
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # names need not be valid Unicode
+
+
+# --- the folder
+
+
+def check_prepared(folder: Path) -> dict[str, Any]:
+    """What `prepared.json` says, if the folder still holds just that (by names and sizes).
+
+    Args:
+        folder: What `prepare_subject` made.
+
+    Raises:
+        InputError: If there is no such record, or files are missing, added or of another size.
+    """
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_bytes())
+        known = record["format"], record["version"], record["names_and_sizes"]
+        sizes = _sizes(folder)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        message = f"`{folder}` is no prepared data: `{RECORD}` is not there or cannot be read"
+        raise InputError(message, hint="make it by `nukki data prepare`") from error
+    if known[:2] != (_FORMAT, _VERSION):
+        message = f"`{path}` is of the format {known[:2]}, expected {(_FORMAT, _VERSION)}"
+        raise InputError(message, hint="make it anew by `nukki data prepare`")
+    if known[2] != _digest(sizes):
+        message = (
+            f"`{folder}` is not what its `{RECORD}` says: "
+            f"files were added, removed or changed ({len(sizes)} of {record.get('files')})"
+        )
+        raise InputError(message, hint="make it anew in another folder by `nukki data prepare`")
+    return dict(record)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of every file under the folder but the record, by path."""
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.name not in _LITTER and path != folder / RECORD and not path.is_dir()
+    }
+
+
+def _check_target(to: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that something else is in.
+
+    Raises:
+        InputError: If it is a file, or holds anything but what was prepared earlier.
+    """
+    try:
+        if not to.exists() or (to.is_dir() and not any(to.iterdir())):
+            return
+    except OSError as error:
+        raise _unwritable(to, error) from error
+    if not to.is_dir():
+        message = f"`{to}` is a file: expected a folder to make"
+        raise InputError(message, hint="give --to another name")
+    try:
+        check_prepared(to)
+    except InputError as error:
+        message = f"`{to}` holds something that this command did not make, and keeps it"
+        raise InputError(message, hint="give --to a folder that is new or empty") from error
+    if not overwrite:
+        message = f"`{to}` holds prepared data already"
+        raise InputError(message, hint="give --overwrite to make it anew")
+
+
+@contextlib.contextmanager
+def _beside(to: Path) -> Iterator[Path]:
+    """A new folder beside the target, removed if it is still there in the end."""
+    folder = to.with_name(f".{to.name[:80]}.{secrets.token_hex(6)}.part")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except OSError as error:
+        raise _unwritable(to, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle(folder: Path, to: Path) -> None:
+    """Give the finished folder its name; an earlier one is removed after that."""
+    old = folder.with_suffix(".old")
+    try:
+        if to.exists():
+            to.rename(old)
+        try:
+            folder.rename(to)
+        except OSError:
+            if old.exists():
+                old.rename(to)
+            raise
+    except OSError as error:
+        raise _unwritable(to, error) from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _unwritable(path: Path, error: Exception) -> OutputError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some space on the disk" if full else "choose a folder that you may write to"
+    return OutputError(f"`{path}` cannot be written: {reason}; nothing was made", hint=hint)

@@ -1,0 +1,131 @@
+"""`nukki data prepare`: a table, JSON, exit codes, and what goes to standard error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nukki.cli import data
+from nukki.cli.report import DONE, FAILED, INTERRUPTED, USAGE
+from nukki.train.sets import SETS
+from training_sets import duts, pairs, tree, write_folder
+
+
+@pytest.fixture
+def run(nukki, capsys):
+    """Runs `nukki data prepare subject …`: (exit code, standard output, standard error)."""
+
+    def call(*words):
+        code = nukki("data", "prepare", "subject", *words)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def words(place):
+    """Words that prepare a small DUTS in the current folder."""
+    write_folder(place / "duts", duts())
+    (place / "names.txt").write_text("b\n", encoding="utf-8")
+    return ["--duts", "duts", "--validate", "names.txt", "--to", "made"]
+
+
+def test_the_sets_are_those_that_can_be_prepared():
+    assert list(data.SETS) == list(SETS)
+    assert set(data._FROM_GIT) == {name for name, photos in SETS.items() if photos.commit}
+
+
+def test_a_table_of_what_was_made(run, words, place):
+    code, out, err = run(*words)
+    assert (code, err) == (DONE, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["set", "train", "validate", "held", "left", "out", "bad"]
+    assert lines[1].split() == ["duts", "3", "1", "0", "1", "0"]
+    assert lines[2].startswith("8 files, ")
+    assert json.loads((place / "made/prepared.json").read_text())["names_and_sizes"] in lines[3]
+
+
+def test_json_is_the_record(run, words, place):
+    code, out, _ = run(*words, "--json")
+    assert code == DONE
+    assert json.loads(out) == json.loads((place / "made/prepared.json").read_text())
+
+
+def test_a_bad_picture_ends_it_or_is_told(run, words, place):
+    (place / "duts/DUTS-TR-Image/c.jpg").write_bytes(b"broken")
+    code, out, err = run(*words)
+    assert (code, out) == (USAGE, "")
+    assert err.startswith("error: duts: `duts/DUTS-TR-Image/c.jpg` is")
+    assert "hint: mend or remove it, or give --skip-bad" in err
+    assert not (place / "made").exists()
+    code, out, err = run(*words, "--skip-bad")
+    assert code == DONE
+    assert out.splitlines()[1].split() == ["duts", "2", "1", "0", "1", "1"]
+    assert err.startswith("passed over: duts: `duts/DUTS-TR-Image/c.jpg` is")
+    assert "1 pictures passed over; made/prepared.json names them" in err
+    code, _, err = run(*words, "--skip-bad", "--overwrite", "--quiet")
+    assert (code, err) == (DONE, "")
+
+
+def test_own_pictures(run, place):
+    write_folder(place / "photos", pairs(["a", "b", "c"]))
+    code, out, _ = run("--own", "mine=photos", "--to", "made")
+    assert code == DONE
+    assert out.splitlines()[1].split() == ["mine", "2", "0", "1", "0", "0"]
+
+
+@pytest.mark.parametrize("given", [["mine"], ["=photos"], ["mine="], ["mine=a", "mine=b"]])
+def test_own_pictures_need_a_name_each(run, given):
+    code, _, err = run("--to", "made", *[word for one in given for word in ("--own", one)])
+    assert code == USAGE
+    assert "must be NAME=FOLDER, each name once" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "made"], "no set was named"),
+        (["--to", "made", "--people", "nowhere"], "`nowhere` does not exist"),
+        (["--people", "nowhere"], "--to"),
+        (["--to", "made", "--duts", "nowhere"], "to validate on was given"),
+        (["--to", "made", "--peeple", "x"], "unknown option `--peeple`"),
+    ],
+)
+def test_wrong_usage(run, place, words, said):
+    code, out, err = run(*words)
+    assert (code, out) == (USAGE, "")
+    assert said in err
+    assert list(place.iterdir()) == []
+
+
+def test_a_folder_that_is_there(run, words, place):
+    assert run(*words)[0] == DONE
+    before = tree(place)
+    code, _, err = run(*words)
+    assert code == USAGE
+    assert "give --overwrite" in err
+    assert tree(place) == before
+
+
+def test_a_folder_that_cannot_be_written(run, words, place):
+    (place / "file").write_bytes(b"")
+    code, _, err = run(*words[:-1], "file/made")
+    assert code == FAILED
+    assert err.startswith("error: ")
+
+
+def test_an_interruption(run, words, place, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data._Watch, "__call__", stop)
+    code, _, err = run(*words)
+    assert (code, err) == (INTERRUPTED, "interrupted\n")
+    assert not [path for path in place.iterdir() if path.name.startswith(".")]
+
+
+def test_data_alone_shows_what_there_is(nukki, capsys):
+    assert nukki("data") == USAGE
+    assert "prepare" in capsys.readouterr().err
