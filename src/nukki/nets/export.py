@@ -1,10 +1,4 @@
-"""PyTorch → ONNX, stored in half precision, and proof that the file computes what the network did.
-
-Large weights are stored as float16 with a Cast to float32 in front of their use, so the file is
-half as large and the network still computes in float32 (ONNX Runtime folds the casts when it loads
-the file). Layers that react to the rounding keep float32: those that do most harm for each byte
-they save, one after the other, until the outputs hold within the tolerance.
-"""
+"""PyTorch → ONNX, in few bytes, and proof that the file computes what the network did."""
 
 from __future__ import annotations
 
@@ -14,8 +8,9 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +21,13 @@ from torch import Tensor, nn
 
 from nukki.errors import MissingExtra, ModelOutputError
 from nukki.io.files import write
+from nukki.nets.storage import compact
 from nukki.runtime.sessions import Session, get_session
 
 __all__ = ["FULL_TOLERANCE", "STORED_TOLERANCE", "Parity", "export"]
 
 FULL_TOLERANCE = 1e-4  # mean absolute difference between PyTorch and the float32 file
 STORED_TOLERANCE = 1e-3  # and between that and the stored file
-_SMALLEST = 64  # tensors up to this many values are not worth a Cast
 _OPSET = 18
 
 Tensors = Sequence[NDArray[np.float32]]
@@ -46,14 +41,16 @@ class Parity:
         full: Largest mean absolute difference of an output between PyTorch and the file with
             float32 weights.
         stored: The same between PyTorch and the file as it is stored.
-        kept: Tensors that stayed float32 because of what rounding them did.
+        halves: Tensors stored as float16.
+        eighths: Tensors stored as int8.
         size_bytes: Of the stored file.
         digest: Of the stored file, "sha256:…".
     """
 
     full: float
     stored: float
-    kept: tuple[str, ...]
+    halves: int
+    eighths: int
     size_bytes: int
     digest: str
 
@@ -70,14 +67,14 @@ class _Alpha(nn.Module):
         return finest.sigmoid()
 
 
-def export(net: nn.Module, target: Path, pictures: Tensors, *, half: bool = True) -> Parity:
+def export(net: nn.Module, target: Path, pictures: Tensors, *, small: bool = True) -> Parity:
     """Write a network as ONNX: input `image` (n, 3, h, w), output `alpha` (n, 1, h, w) in 0..1.
 
     Args:
         net: A `SubjectNet`; it is put into evaluation mode.
         target: The file to write; it appears whole or not at all.
         pictures: At least one input, (1, 3, h, w) float32, h and w multiples of 32, to compare on.
-        half: Whether to store weights in half precision where that is harmless.
+        small: Whether to store weights as float16 and int8 where that is harmless.
 
     Raises:
         MissingExtra: If the packages onnx and onnxscript are not installed.
@@ -92,14 +89,16 @@ def export(net: nn.Module, target: Path, pictures: Tensors, *, half: bool = True
     if not full <= FULL_TOLERANCE:
         message = f"the exported `{target.name}` is off by {full:.1e}, allowed is {FULL_TOLERANCE}"
         raise ModelOutputError(message, hint="try another version of torch or onnxscript")
-    kept: tuple[str, ...] = ()
+    forms: Mapping[str, str] = {}
     stored = full
-    if half:
-        model, kept, stored = _halved_within(model, pictures, wanted)
+    if small:
+        judge = partial(_difference, pictures=pictures, wanted=wanted)
+        model, forms, stored = compact(model, judge, STORED_TOLERANCE)
     data = model.SerializeToString()
     write(target, data)
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
-    return Parity(full, stored, kept, len(data), digest)
+    kinds = list(forms.values())
+    return Parity(full, stored, kinds.count("half"), kinds.count("eighth"), len(data), digest)
 
 
 def _graph(shipped: nn.Module) -> Any:
@@ -171,63 +170,3 @@ def _difference(model: Any, pictures: Tensors, wanted: Tensors) -> float:
         )
     finally:
         path.unlink(missing_ok=True)
-
-
-def _halved_within(
-    model: Any, pictures: Tensors, wanted: Tensors
-) -> tuple[Any, tuple[str, ...], float]:
-    """The model with as many weights halved as the tolerance allows."""
-    halved = _halved(model, set())
-    error = _difference(halved, pictures, wanted)
-    if error <= STORED_TOLERANCE:
-        return halved, (), error
-    large = {t.name: int(np.prod(t.dims)) for t in model.graph.initializer if _is_large(t)}
-    # What one tensor alone does to the outputs when only it is halved, for each value in it.
-    harm = {
-        name: _difference(_halved(model, set(large) - {name}), pictures, wanted) / size
-        for name, size in large.items()
-    }
-    order = sorted(large, key=lambda name: -harm[name])
-    for count in range(1, len(order) + 1):
-        kept = order[:count]
-        halved = _halved(model, set(kept))
-        error = _difference(halved, pictures, wanted)
-        if error <= STORED_TOLERANCE:
-            return halved, tuple(kept), error
-    return model, tuple(order), _difference(model, pictures, wanted)
-
-
-def _is_large(tensor: Any) -> bool:
-    """Whether it is worth halving and within float16's range."""
-    import onnx
-    from onnx import numpy_helper
-
-    if tensor.data_type != onnx.TensorProto.FLOAT or int(np.prod(tensor.dims)) <= _SMALLEST:
-        return False
-    return float(np.abs(numpy_helper.to_array(tensor)).max()) <= float(np.finfo(np.float16).max)
-
-
-def _halved(model: Any, keep: set[str]) -> Any:
-    """A copy with all large weights in float16, but for those named in `keep`."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    del result.graph.initializer[:]
-    casts = []
-    for tensor in model.graph.initializer:
-        if not _is_large(tensor) or tensor.name in keep:
-            result.graph.initializer.append(tensor)
-            continue
-        values = numpy_helper.to_array(tensor).astype(np.float16)
-        half = numpy_helper.from_array(values, tensor.name + ".half")
-        result.graph.initializer.append(half)
-        casts.append(
-            helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT)
-        )
-    nodes = list(result.graph.node)
-    del result.graph.node[:]
-    result.graph.node.extend(casts + nodes)
-    onnx.checker.check_model(result)
-    return result

@@ -15,6 +15,7 @@ from torch import nn
 
 from nukki.errors import InputError, MissingExtra
 from nukki.io.files import load
+from nukki.nets.storage import stored_weights
 
 __all__ = ["start_from"]
 
@@ -71,7 +72,6 @@ def _graph_weights(name: str, data: bytes) -> Arrays:
     """The weights of an ONNX file, by the names that the network has for them."""
     try:
         import onnx
-        from onnx import numpy_helper
     except ImportError as error:
         message = f"reading weights out of `{name}` needs the package onnx"
         raise MissingExtra(message, hint='pip install "nukki[train]"') from error
@@ -81,11 +81,7 @@ def _graph_weights(name: str, data: bytes) -> Arrays:
     except Exception as error:
         message = f"`{name}` is not an ONNX file"
         raise InputError(message, hint="give an .onnx or an .npz file") from error
-    arrays = {
-        tensor.name.removesuffix(".half"): numpy_helper.to_array(tensor).astype(np.float32)
-        for tensor in graph.initializer
-        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
-    }
+    arrays = stored_weights(graph.initializer)
     found = {key.removeprefix("net."): array for key, array in arrays.items()}
     for node in graph.node:
         layer = _first_generation(node.output[0]) if node.op_type == "Conv" else None
