@@ -17,14 +17,18 @@ def is_shown(*, quiet: bool) -> bool:
 
 
 class Progress:
-    """Pictures done, pictures a second, time left."""
+    """Pictures (or what else is counted) done, how many a second, time left."""
 
-    def __init__(self, total: int, *, quiet: bool = False) -> None:
+    def __init__(
+        self, total: int, *, quiet: bool = False, unit: str = "pictures", done: int = 0
+    ) -> None:
         self._bar: Any = None
         if total > 1 and is_shown(quiet=quiet):
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=" pictures", dynamic_ncols=True, smoothing=0.1)
+            self._bar = tqdm(
+                total=total, initial=done, unit=f" {unit}", dynamic_ncols=True, smoothing=0.1
+            )
 
     def __enter__(self) -> Progress:
         return self
@@ -42,6 +46,11 @@ class Progress:
         """One more picture is done."""
         if self._bar is not None:
             self._bar.update()
+
+    def show(self, text: str) -> None:
+        """Let the bar end in a text."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
 
     def say(self, text: str) -> None:
         """Write a line above the bar."""

@@ -41,8 +41,9 @@ def crop(
         mask: (H, W) uint8.
         chance: The source of randomness.
         least: The smallest part, as a share of the picture's area.
-        hold: The share of the subject that the part must keep; after four misses the whole
-            picture is given.
+        hold: The share of the subject that the part's rows must keep, and its columns likewise
+            (so it keeps at least 2 · hold - 1 of the subject, of a box hold²); after four misses
+            the whole picture is given.
     """
     height, width = mask.shape
     # How much of the subject lies in a part is read off the corners of a table of sums.

@@ -20,8 +20,21 @@ from nukki.train import augment
 from nukki.train.recipe import Recipe, SetUse
 from nukki.types import RGB8, InputSpec
 
-__all__ = ["Pair", "Pairs", "Sample", "Stream", "find_pairs", "input_spec", "load_pair"]
+__all__ = [
+    "BAD_HINT",
+    "PLACES",
+    "Pair",
+    "Pairs",
+    "Sample",
+    "Stream",
+    "find_pairs",
+    "find_validation",
+    "input_spec",
+    "load_pair",
+    "named",
+]
 
+BAD_HINT = "mend or remove it, or give --skip-bad to pass over such pictures and count them"
 PLACES = "places"  # the set that has no masks: nothing in it is a subject
 
 
@@ -53,18 +66,43 @@ def find_pairs(folder: Path) -> Pairs:
     Raises:
         InputError: If there are no photos, or one lacks its mask.
     """
-    images = sorted(path for path in (folder / "images").glob("*") if not path.name.startswith("."))
+    images = _files(folder / "images")
     if not images:
-        message = f"`{folder}` holds no pictures"
-        raise InputError(message, hint="make it with `nukki data prepare`")
+        message = f"`{folder}` must hold photos in images/, but there is none"
+        raise InputError(message, hint="make it by `nukki data prepare`")
     if folder.name == PLACES:
         return tuple(Pair(image, None) for image in images)
-    masks = {path.stem: path for path in (folder / "masks").glob("*")}
+    masks = {path.stem: path for path in _files(folder / "masks")}
     missing = [image.name for image in images if image.stem not in masks]
     if missing:
-        message = f"`{folder}`: {len(missing)} pictures have no mask, the first is `{missing[0]}`"
-        raise InputError(message, hint="give each picture a mask of the same name in masks/")
+        message = (
+            f"`{folder}`: {len(missing)} of {len(images)} photos have no mask in masks/, "
+            f"the first is `{missing[0]}`"
+        )
+        raise InputError(message, hint="give each photo a mask of the same stem, or remove it")
     return tuple(Pair(image, masks[image.stem]) for image in images)
+
+
+def find_validation(folder: Path) -> Pairs:
+    """The pictures to validate on: every set under `validate/` of the prepared data.
+
+    Raises:
+        InputError: See `find_pairs`.
+    """
+    sets = sorted(path for path in (folder / "validate").glob("*") if path.is_dir())
+    return tuple(pair for one in sets for pair in find_pairs(one))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files by name, less those that systems hide."""
+    paths = folder.glob("*")
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+
+
+def named(pair: Pair, error: NukkiError) -> str:
+    """What is wrong with a pair, its photo in front where the error does not name its file."""
+    known = any(str(path) in error.message for path in (pair.image, pair.mask))
+    return error.message if known else f"`{pair.image}`: {error.message}"
 
 
 def load_pair(pair: Pair) -> tuple[RGB8, augment.Mask8]:
@@ -72,13 +110,17 @@ def load_pair(pair: Pair) -> tuple[RGB8, augment.Mask8]:
 
     Raises:
         InputError: If one of them cannot be read or they differ in size.
+        LimitExceeded: If one of them is too large.
     """
     image = read(pair.image).rgb8()
     if pair.mask is None:
         return image, np.zeros(image.shape[:2], np.uint8)
     mask = read(pair.mask).rgb8()[..., 1]
     if mask.shape != image.shape[:2]:
-        message = f"`{pair.mask}` is {mask.shape}, its photo {image.shape[:2]} (height, width)"
+        message = (
+            f"`{pair.mask}` is {mask.shape[1]} x {mask.shape[0]}, "
+            f"its photo {image.shape[1]} x {image.shape[0]}"
+        )
         raise InputError(message, hint="make them the same size")
     return image, np.ascontiguousarray(mask)
 
@@ -96,10 +138,14 @@ class Stream:
         recipe: What to draw, and how.
         folder: The prepared data.
         skip_bad: Whether a pair that cannot be read is replaced by the next one of its set (and
-            named in `bad`), or stops the training.
+            named beside the sample), or stops the training.
+
+    Raises:
+        InputError: If the folder lacks a set of the recipe, or a photo its mask.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, *, skip_bad: bool = False) -> None:
+        _check_sets(recipe, folder)
         self.recipe = recipe
         self.sets = {name: find_pairs(folder / "train" / name) for name in recipe.sets}
         self.skip_bad = skip_bad
@@ -129,7 +175,14 @@ class Stream:
         return self._starts[stage] + within * self.recipe.stages[stage].batch
 
     def __getitem__(self, index: int) -> Sample:
-        """A picture (3, S, S) and its alpha (1, S, S), both uint8, and what was skipped."""
+        """A picture (3, S, S) and its alpha (1, S, S), both uint8, and what was skipped.
+
+        Raises:
+            InputError: If a pair cannot be read (unless they are skipped); it is named.
+            IndexError: Behind the end of the training.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(index)
         number = next(n for n, end in enumerate(self._starts[1:]) if index < end)
         stage = self.recipe.stages[number]
         step = (index - self._starts[number]) // stage.batch
@@ -138,7 +191,7 @@ class Stream:
         name, item = self._pick(index)
         bad: list[str] = []
         image, mask = self._read(self.sets[name], item, bad)
-        image, mask = self._stage_scene(image, mask, self.recipe.sets[name], chance)
+        image, mask = self._stage_scene(image, mask, self.recipe.sets[name], chance, bad)
         if chance.random() < 0.5:
             image, mask = augment.flip(image, mask)
         if chance.random() < 0.12:
@@ -153,7 +206,12 @@ class Stream:
         return np.ascontiguousarray(picture.transpose(2, 0, 1)), alpha[None], bad
 
     def _stage_scene(
-        self, image: RGB8, mask: augment.Mask8, use: SetUse, chance: np.random.Generator
+        self,
+        image: RGB8,
+        mask: augment.Mask8,
+        use: SetUse,
+        chance: np.random.Generator,
+        bad: list[str],
     ) -> tuple[RGB8, augment.Mask8]:
         """The photo itself, its subject over another background, or a part without the subject."""
         fate = chance.random()
@@ -164,7 +222,7 @@ class Stream:
         elif fate < use.empty + use.paste:
             place = None
             if self.places and chance.random() < 0.8:
-                place, _ = self._read(self.places, int(chance.integers(len(self.places))), [])
+                place, _ = self._read(self.places, int(chance.integers(len(self.places))), bad)
             height, width = (300, 400) if chance.random() < 0.6 else (400, 300)
             behind = augment.backdrop(place, height, width, chance)
             return augment.paste(image, mask, behind, chance)
@@ -177,10 +235,10 @@ class Stream:
                 return load_pair(pair)
             except NukkiError as error:
                 if not self.skip_bad:
-                    raise
-                bad.append(f"{pair.image}: {error.message}")
-        message = f"no picture beside `{pairs[item].image}` can be read"
-        raise InputError(message, hint="look at the files that were named")
+                    raise InputError(named(pair, error), hint=BAD_HINT) from error
+                bad.append(named(pair, error))
+        message = f"none of the {len(pairs)} pictures beside `{pairs[item].image}` can be read"
+        raise InputError(message, hint="prepare the data again")
 
     def _pick(self, index: int) -> tuple[str, int]:
         """Which picture of which set comes at a place in the stream."""
@@ -200,6 +258,20 @@ class Stream:
             shuffled = [items[place] for place in chance.permutation(len(items))]
             self._round = number, shuffled
         return self._round[1]
+
+
+def _check_sets(recipe: Recipe, folder: Path) -> None:
+    """Tell a folder that is not there, or lacks a set, from a set that lacks pictures."""
+    train = folder / "train"
+    if not train.is_dir():
+        message = f"`{folder}` must be a folder of prepared data with train/ in it, but it is not"
+        raise InputError(message, hint="make it by `nukki data prepare`")
+    there = sorted(path.name for path in train.glob("*") if path.is_dir())
+    for name in recipe.sets:
+        if name not in there:
+            message = f"`{train}` has no set `{name}`, which the recipe asks for"
+            known = f"it has {', '.join(there)}" if there else "it is empty"
+            raise InputError(message, hint=f"{known}: prepare the set, or change the recipe")
 
 
 def _repeated(count: int, use: SetUse, chance: np.random.Generator) -> Sequence[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,11 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
-from nukki.errors import InputError, OutputError
+from nukki.errors import InputError, ModelOutputError
 from nukki.nets.subject import SubjectNet
-from nukki.train.data import Pairs, Sample, Stream
+from nukki.train.batches import Batch, batches, memory_limits
+from nukki.train.checkpoint import check_past, first_line, read_checkpoint, write_checkpoint
+from nukki.train.data import Pairs, Stream
 from nukki.train.losses import subject_loss
 from nukki.train.recipe import Recipe, Stage
 from nukki.train.validate import Scores, validate
@@ -37,9 +37,10 @@ class Event:
         steps: Batches in all.
         loss: Recent mean.
         speed: Pictures a second since this run began.
-        left: Seconds to the end at that speed.
-        scores: Where a validation was just made.
-        skipped: Pictures skipped so far, and why.
+        left: Seconds to the end at that speed; NaN before this run's first step.
+        validated: Whether a validation was just made.
+        scores: Its scores; None where there are no pictures to validate on.
+        skipped: Pictures skipped so far, each once, and why.
     """
 
     step: int
@@ -47,6 +48,7 @@ class Event:
     loss: float
     speed: float
     left: float
+    validated: bool = False
     scores: Scores | None = None
     skipped: tuple[str, ...] = ()
 
@@ -60,23 +62,8 @@ class _State:
     skipped: list[str] = field(default_factory=list)
 
 
-class _Batches(Dataset[Sample]):
-    """What torch's loader wants of a `Stream`."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def __len__(self) -> int:
-        return len(self.stream)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.stream[index]
-
-
-def _gather(samples: list[Sample]) -> tuple[Tensor, Tensor, list[str]]:
-    images = torch.stack([torch.from_numpy(image) for image, _, _ in samples])
-    masks = torch.stack([torch.from_numpy(mask) for _, mask, _ in samples])
-    return images, masks, [line for _, _, lines in samples for line in lines]
+def _never() -> bool:
+    return False
 
 
 class Trainer:
@@ -127,7 +114,6 @@ class Trainer:
         Raises:
             OutputError: If it cannot be written; the one before it is still there.
         """
-        beside = self.checkpoint.with_suffix(".pt.part")
         content = {
             "recipe": asdict(self.recipe),
             "digest": self.recipe.digest,
@@ -136,20 +122,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "state": asdict(self.state),
         }
-        try:
-            self.work.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.checkpoint)
-        # torch's writer of archives reports a full disk as a RuntimeError.
-        except (OSError, RuntimeError) as error:
-            beside.unlink(missing_ok=True)
-            message = f"the checkpoint `{self.checkpoint}` could not be written: {error}"
-            raise OutputError(
-                message, hint="make room; the last checkpoint is kept, run again"
-            ) from error
+        write_checkpoint(self.checkpoint, content)
 
     def resume(self) -> bool:
         """Go on from the checkpoint, if there is one.
@@ -162,81 +135,105 @@ class Trainer:
         """
         if not self.checkpoint.exists():
             return False
+        content = read_checkpoint(self.checkpoint, self.device)
         try:
-            content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             state = _State(**content["state"])
-            earlier = content["recipe"]
-            parts = content["net"], content["average"], content["optimiser"]
-        except Exception as error:
-            message = f"`{self.checkpoint}` is not a checkpoint: {error}"
+            check_past(self.recipe, content["recipe"], state.step, self.checkpoint)
+            self.net.load_state_dict(content["net"])
+            self.average.load_state_dict(content["average"])
+            self.optimiser.load_state_dict(content["optimiser"])
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            message = f"`{self.checkpoint}` holds another network: {first_line(error)}"
             raise InputError(message, hint="remove it to begin anew") from error
-        _same_past(self.recipe, earlier, state.step, self.checkpoint)
-        self.net.load_state_dict(parts[0])
-        self.average.load_state_dict(parts[1])
-        self.optimiser.load_state_dict(parts[2])
         self.state = state
         return True
 
-    def run(self, tell: Callable[[Event], None], *, save_every: float = 120.0) -> None:
-        """Train to the end of the recipe.
+    def run(
+        self,
+        tell: Callable[[Event], None],
+        *,
+        save_every: float = 120.0,
+        until: int | None = None,
+        stop: Callable[[], bool] = _never,
+    ) -> bool:
+        """Train to the end of the recipe, or to a stop from which `resume` goes on.
+
+        A checkpoint is written before and after each validation, at a stop and at the end, so
+        whatever ends the process costs at most the steps of `save_every` seconds.
 
         Args:
-            tell: Called after each step and each validation.
+            tell: Called after each step and each validation; what it raises ends the run.
             save_every: Seconds between two checkpoints.
-        """
-        recipe, state = self.recipe, self.state
-        began = saved = time.monotonic()
-        seen, first, before = 0, state.step, state.hours
-        for images, masks, bad in self._loader():
-            state.skipped += bad
-            value = self._step(images, masks)
-            state.loss = (
-                value if math.isnan(state.loss) else _RECENT * state.loss + (1 - _RECENT) * value
-            )
-            state.step += 1
-            seen += len(images)
-            now = time.monotonic()
-            state.hours = before + (now - began) / 3600
-            scores = (
-                self._judge()
-                if state.step % recipe.every == 0 or state.step == recipe.steps
-                else None
-            )
-            if scores is not None or now - saved > save_every:
-                self.save()
-                saved = time.monotonic()
-            spent = time.monotonic() - began
-            left = spent / (state.step - first) * (recipe.steps - state.step)
-            tell(
-                Event(
-                    state.step,
-                    recipe.steps,
-                    state.loss,
-                    seen / spent,
-                    left,
-                    scores,
-                    tuple(state.skipped),
-                )
-            )
+            until: The step to stop after, if not the recipe's last.
+            stop: Asked after each step.
 
-    def _loader(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
-        batches = []
-        for step in range(self.state.step, self.recipe.steps):
-            first = self.stream.first_of(step)
-            stage = self.recipe.stages[self.recipe.stage_of(step)[0]]
-            batches.append(list(range(first, first + stage.batch)))
-        loader = DataLoader(
-            _Batches(self.stream),
-            batch_sampler=batches,
-            collate_fn=_gather,
-            num_workers=self.workers,
-            prefetch_factor=4 if self.workers else None,
-            pin_memory=self.device.type == "cuda",
+        Returns:
+            Whether the training is finished.
+
+        Raises:
+            InputError: If a picture cannot be read; it is named.
+            ModelOutputError: If the loss is no longer a number; the last checkpoint stays.
+            OutputError: If a checkpoint cannot be written; the last one stays.
+            LimitExceeded: If memory ends.
+        """
+        state, steps = self.state, self.recipe.steps
+        last = min(steps, steps if until is None else until)
+        meter = _Meter(state)
+        if self.is_unjudged:  # the stop came before the validation
+            scores = self._judge()
+            meter.count(0)
+            self.save()
+            tell(meter.event(steps, validated=True, scores=scores))
+        saved = time.monotonic()
+        with memory_limits():
+            for images, masks, bad in self._batches(last):
+                state.skipped += [line for line in bad if line not in state.skipped]
+                value = self._step(images, masks)
+                first = math.isnan(state.loss)
+                state.loss = value if first else _RECENT * state.loss + (1 - _RECENT) * value
+                state.step += 1
+                meter.count(len(images))
+                stopped, due = stop(), self._is_due()
+                late = time.monotonic() - saved > save_every
+                if due or stopped or late or state.step == last:
+                    self.save()
+                    saved = time.monotonic()
+                judged = due and not stopped
+                scores = self._judge() if judged else None
+                if judged:
+                    meter.count(0)
+                    self.save()
+                tell(meter.event(steps, validated=judged, scores=scores))
+                if stopped:
+                    break
+        return state.step >= steps
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether the last step's validation is still to be made."""
+        return self._is_due() and not any(
+            row["step"] == self.state.step for row in self.state.history
         )
-        return iter(loader)
+
+    def _is_due(self) -> bool:
+        """Whether a validation belongs to the step that was done last."""
+        step = self.state.step
+        return step > 0 and (step % self.recipe.every == 0 or step == self.recipe.steps)
+
+    def _batches(self, last: int) -> Iterator[Batch]:
+        """The samples of the steps that are to come, up to step `last`."""
+        steps = range(self.state.step, last)
+        on_gpu = self.device.type == "cuda"
+        return batches(self.stream, steps, workers=self.workers, pinned=on_gpu)
 
     def _step(self, images: Tensor, masks: Tensor) -> float:
-        """One batch forward and back; the loss."""
+        """One batch forward and back; the loss.
+
+        The weights are touched only after loss and gradients were seen to be numbers, so a
+        checkpoint never holds anything else.
+        """
         number, within = self.recipe.stage_of(self.state.step)
         stage = self.recipe.stages[number]
         rate = _rate(stage, within) * min(1.0, (self.state.step + 1) / max(1, self.recipe.warm_up))
@@ -252,28 +249,63 @@ class Trainer:
         loss = subject_loss(maps, truth)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP)
+        norm = nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP)
+        value = float(loss.detach())
+        if not math.isfinite(value) or not math.isfinite(float(norm)):
+            message = f"the loss or its gradient is not a number at step {self.state.step + 1}"
+            hint = "lower the rates of the recipe's stage, or give --full-precision, and run again"
+            raise ModelOutputError(message, hint=hint)
         self.optimiser.step()
         # Early on the average follows closely, or it would remember the start for long.
         decay = min(self.recipe.average, (1 + self.state.step) / (10 + self.state.step))
         with torch.no_grad():
             for kept, new in zip(self.average.parameters(), self.net.parameters(), strict=True):
                 kept.lerp_(new, 1 - decay)
-        return float(loss.detach())
+        return value
 
     def _judge(self) -> Scores | None:
-        if not self.pairs:
-            return None
-        scores = validate(self.average, self.pairs, self.recipe.size, self.device)
-        record = {
+        """Validate, if there are pictures for it, and add a row to the history."""
+        row: dict[str, Any] = {
             "step": self.state.step,
             "hours": round(self.state.hours, 3),
             "loss": round(self.state.loss, 4),
         }
-        self.state.history.append(
-            record | {name: round(v, 5) for name, v in asdict(scores).items()}
-        )
+        scores = None
+        if self.pairs:
+            scores = validate(self.average, self.pairs, self.recipe.size, self.device)
+            row |= {name: round(value, 5) for name, value in asdict(scores).items()}
+        self.state.history.append(row)
         return scores
+
+
+class _Meter:
+    """Hours of the training, and the speed of this run."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+        self._began, self._hours, self._first = time.monotonic(), state.hours, state.step
+        self._seen = 0
+
+    def count(self, pictures: int) -> None:
+        """Read the clock after so many more pictures."""
+        self._seen += pictures
+        self._state.hours = self._hours + (time.monotonic() - self._began) / 3600
+
+    def event(self, steps: int, *, validated: bool, scores: Scores | None) -> Event:
+        """What there is to tell now."""
+        state = self._state
+        spent = max(time.monotonic() - self._began, 1e-9)
+        done = state.step - self._first
+        return Event(
+            step=state.step,
+            steps=steps,
+            loss=state.loss,
+            speed=self._seen / spent,
+            left=spent / done * (steps - state.step) if done else math.nan,
+            validated=validated,
+            scores=scores,
+            skipped=tuple(state.skipped),
+        )
 
 
 def _groups(net: SubjectNet, recipe: Recipe) -> list[dict[str, Any]]:
@@ -299,22 +331,6 @@ def _freeze(net: SubjectNet, blocks: int) -> None:
 
 
 def _rate(stage: Stage, within: int) -> float:
-    """Half a cosine from the stage's first learning rate to its last."""
-    along = within / max(1, stage.steps - 1)
+    """Half a cosine from the stage's first learning rate to its last, or as far as it gets."""
+    along = within / max(1, (stage.span or stage.steps) - 1)
     return stage.last_rate + (stage.rate - stage.last_rate) * 0.5 * (1 + math.cos(math.pi * along))
-
-
-def _same_past(recipe: Recipe, earlier: dict[str, Any], step: int, path: Path) -> None:
-    """A recipe may change in the stages that are still to come, and in nothing else."""
-    now = asdict(recipe)
-    stages = zip(now.pop("stages"), earlier.pop("stages"), strict=False)
-    ended, same = 0, now == earlier
-    for new, old in stages:
-        if ended < step:
-            same = same and new == old
-        ended += old["steps"]
-    if not same:
-        message = f"`{path}` was made by another recipe"
-        raise InputError(
-            message, hint="remove it to begin anew, or give the recipe it was made with"
-        )

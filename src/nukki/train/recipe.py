@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nukki.errors import InputError
-from nukki.io.files import load
+from nukki.zoo.cards import MAX_SIDE
 from nukki.zoo.schema import Reader
 
 __all__ = ["Recipe", "SetUse", "Stage", "read_recipe"]
+
+_Rule = tuple[str, str, bool]  # key, what it must be, whether it is
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # files are called after it, and a model's card
+_SIDE = "a multiple of 32, at least 32"
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Stage:
         crop: The smallest part of a photo that is shown, as a share of its area.
         frozen: How many of the encoder's blocks keep their weights, counted from the picture.
         degrade: Chance that a picture's colours and sharpness are changed.
+        span: Steps over which the learning rate falls, where the stage was ended earlier than was
+            meant; 0 means its `steps`.
     """
 
     steps: int
@@ -55,6 +62,7 @@ class Stage:
     crop: float = 0.4
     frozen: int = 0
     degrade: float = 0.85
+    span: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,36 +119,73 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        InputError: If it cannot be read, is not TOML, or does not say what a recipe must.
+        InputError: If it cannot be read, is not TOML, or does not say what a recipe must; the key
+            is named.
     """
-    name, data = load(path)
     try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"`{name}` is not a recipe: {error}"
-        raise InputError(message, hint="compare it with recipes/subject.toml") from error
-    recipe = Reader(name, what="recipe", error=InputError).table(Recipe, table, "")
-    _check(name, recipe)
+        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # TOML's and Unicode's are ValueErrors
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        message = f"`{path}` must be a recipe in TOML: {reason}"
+        raise InputError(message, hint="docs/training.md says what a recipe holds") from error
+    recipe = Reader(str(path), what="recipe", error=InputError).table(Recipe, table, "")
+    _check(str(path), recipe)
     return recipe
 
 
 def _check(name: str, recipe: Recipe) -> None:
-    stages = recipe.stages
-    faults = {
-        "`stages` must name at least one stage": not stages,
-        "`sets` must name at least one set": not recipe.sets,
-        "`size` must be a multiple of 32, at least 32": recipe.size < 32 or recipe.size % 32 > 0,
-        "`stages.sizes` must be multiples of 32, at least 32": any(
-            not stage.sizes or any(side < 32 or side % 32 for side in stage.sizes)
-            for stage in stages
-        ),
-        "`stages.steps` and `stages.batch` must be at least 1": any(
-            stage.steps < 1 or stage.batch < 1 for stage in stages
-        ),
-        "`every` must be at least 1": recipe.every < 1,
-        "`average` must lie in 0..1": not 0 <= recipe.average < 1,
-    }
-    for fault, there in faults.items():
-        if there:
-            message = f"`{name}`: {fault}"
+    for key, expected, fine in (*_of_recipe(recipe), *_of_sets(recipe), *_of_stages(recipe)):
+        if not fine:
+            message = f"`{name}`: `{key}` must be {expected}"
             raise InputError(message, hint="correct the recipe")
+
+
+def _of_recipe(recipe: Recipe) -> Iterator[_Rule]:
+    plain = "a name of lower-case letters, digits, dot, dash or underscore"
+    yield "name", plain, _NAME.fullmatch(recipe.name) is not None
+    yield "seed", "at least 0", recipe.seed >= 0
+    yield "sets", "at least one set", bool(recipe.sets)
+    yield "stages", "at least one stage", bool(recipe.stages)
+    yield "size", _SIDE, _is_side(recipe.size)
+    yield "every", "at least 1", recipe.every >= 1
+    yield "encoder_share", "at least 0", recipe.encoder_share >= 0
+    yield "weight_decay", "at least 0", recipe.weight_decay >= 0
+    yield "warm_up", "at least 0", recipe.warm_up >= 0
+    yield "average", "at least 0 and below 1", 0 <= recipe.average < 1
+
+
+def _of_sets(recipe: Recipe) -> Iterator[_Rule]:
+    for name, use in recipe.sets.items():
+        key = f"sets.{name}"
+        yield key, "the plain name of a folder", _is_folder(name)
+        yield f"{key}.repeat", "above 0", use.repeat > 0
+        yield f"{key}.paste", "0 to 1", 0 <= use.paste <= 1
+        yield f"{key}.empty", "0 to 1", 0 <= use.empty <= 1
+        yield f"{key}.empty", "at most 1 with `paste`", use.empty + use.paste <= 1 + 1e-9
+
+
+def _of_stages(recipe: Recipe) -> Iterator[_Rule]:
+    for number, stage in enumerate(recipe.stages):
+        key = f"stages[{number}]"
+        yield f"{key}.steps", "at least 1", stage.steps >= 1
+        yield f"{key}.sizes", "at least one side", bool(stage.sizes)
+        yield f"{key}.sizes", f"each {_SIDE}", all(_is_side(side) for side in stage.sizes)
+        yield f"{key}.batch", "at least 1", stage.batch >= 1
+        yield f"{key}.rate", "at least 0", stage.rate >= 0
+        yield f"{key}.last_rate", "at least 0", stage.last_rate >= 0
+        yield f"{key}.crop", "above 0 and at most 1", 0 < stage.crop <= 1
+        yield f"{key}.frozen", "at least 0", stage.frozen >= 0
+        yield f"{key}.degrade", "0 to 1", 0 <= stage.degrade <= 1
+        yield f"{key}.span", "0, or at least `steps`", _is_span(stage)
+
+
+def _is_folder(name: str) -> bool:
+    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
+def _is_span(stage: Stage) -> bool:
+    return stage.span == 0 or stage.span >= stage.steps
+
+
+def _is_side(side: int) -> bool:
+    return 32 <= side <= MAX_SIDE and side % 32 == 0
