@@ -161,7 +161,9 @@ class Stream:
     @property
     def round_length(self) -> int:
         """Samples in a round through the data."""
-        return len(self._order(0))
+        # Not the length of an order: that would be drawn anew for every sample.
+        uses = self.recipe.sets
+        return sum(_drawn(len(pairs), uses[name]) for name, pairs in self.sets.items())
 
     def size_of(self, step: int) -> int:
         """Side of the grid for a batch, drawn among the sizes of its stage."""
@@ -274,8 +276,13 @@ def _check_sets(recipe: Recipe, folder: Path) -> None:
             raise InputError(message, hint=f"{known}: prepare the set, or change the recipe")
 
 
+def _drawn(count: int, use: SetUse) -> int:
+    """How many samples a set of `count` pictures gives to a round."""
+    return max(1, round(count * use.repeat))
+
+
 def _repeated(count: int, use: SetUse, chance: np.random.Generator) -> Sequence[int]:
     """Indices of a set for one round: whole repeats, then a random part for the fraction."""
-    total = max(1, round(count * use.repeat))
+    total = _drawn(count, use)
     whole = list(range(count)) * (total // count)
     return whole + [int(item) for item in chance.choice(count, total % count, replace=False)]
