@@ -30,6 +30,8 @@ LIVELY = (
     .replace("rate = 1e-4", "rate = 1e-3")
     .replace("every = 3", "every = 4")
 )
+# Exporting takes half a minute where other work is done beside the tests.
+pytestmark = pytest.mark.timeout(300)
 QUICK = "--threads", "1", "--workers", "0", "--device", "cpu"
 
 
