@@ -1,15 +1,19 @@
 """The embedded file says what the network said that it was made from."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from nukki import api
 from nukki.ops.grid import fit
+from nukki.train.recipe import read_recipe
 from nukki.zoo import catalog
 
 HERE = Path(__file__).parent
-PHOTOS = HERE.parents[1] / "docs" / "photos"
+ROOT = HERE.parents[1]
+PHOTOS = ROOT / "docs" / "photos"
+CARDS = ROOT / "src" / "nukki" / "zoo" / "cards"
 
 
 def test_the_stored_weights_hold_the_outputs():
@@ -28,3 +32,23 @@ def test_the_stored_weights_hold_the_outputs():
             assert found.shape == wanted.shape, name
             assert wanted.max() > 0.9, name
             assert np.abs(found - wanted).mean() < 2e-3, name
+
+
+def test_the_record_beside_the_card_is_of_the_committed_recipe():
+    record = json.loads((CARDS / "subject.json").read_text(encoding="utf-8"))
+    recipe = read_recipe(ROOT / "recipes" / "subject.toml")
+    assert record["recipe_digest"] == recipe.digest
+    assert record["validations"][-1]["step"] == recipe.steps
+    assert (recipe.size, recipe.size) == catalog.find("subject").input.size
+
+
+def test_the_scores_on_the_card_are_those_of_the_quality_page():
+    scores = dict(catalog.find("subject").our_scores)
+    page = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
+    for name in ("max F-beta", "MAE", "S-alpha", "IoU"):
+        value = scores[f"DUTS-TR validation part, {name}"]
+        assert f"| {value} |" in page, name
+
+
+def test_the_wheel_stays_small():
+    assert catalog.find("subject").size_bytes <= 6_000_000
