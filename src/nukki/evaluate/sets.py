@@ -11,17 +11,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from nukki.errors import InputError
 from nukki.io import images
+from nukki.io.masks import alpha_of
 from nukki.io.sniff import PICTURES
 from nukki.types import Alpha
 
 __all__ = ["Sample", "TestSet", "kinds_in", "names_in", "open_set", "truth_in"]
 
-_LABELS = 8  # bytes up to here are numbers of classes, not levels of grey
-_TINT = 0.25  # channels that differ by less are a grey that a lossy file has tinted
 _LAYOUT = "make a folder with `images/` and `masks/` whose files have the same stems"
 
 
@@ -167,19 +164,7 @@ def truth_in(path: Path) -> Alpha:
     Raises:
         InputError: If the file is no picture, is in colours, or holds numbers of classes.
     """
-    picture = images.read(path)
-    if picture.alpha is not None:
-        return np.asarray(picture.alpha / np.float32(np.iinfo(picture.alpha.dtype).max), np.float32)
-    full = float(np.iinfo(picture.pixels.dtype).max)
-    spread = np.ptp(picture.pixels, axis=2).max() / full
-    if spread > _TINT:
-        message = f"`{path}` must be a grey picture, black to white, but it has colours"
-        raise InputError(message, hint="save the mask as grey: white is the subject")
-    top = int(picture.pixels.max())
-    if 0 < top <= _LABELS:
-        message = f"`{path}` must be a grey picture, black to white, but its largest value is {top}"
-        raise InputError(message, hint="numbers of classes are no mask: make the subject white")
-    return np.asarray(picture.pixels.mean(axis=2, dtype=np.float64) / full, np.float32)
+    return alpha_of(str(path), images.read(path))
 
 
 def names_in(path: Path) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from nukki.ops.guided import guided_coefficients
 
 __all__ = [
     "JPEG_QUALITY",
-    "alpha_in",
     "as_jpeg",
     "as_png",
     "banded",
@@ -32,8 +31,6 @@ _RADIUS = 12
 _EPS = 1e-4
 _DOUBT = 1e-3
 _FOREGROUND, _BACKGROUND, _BAND = 1, 2, 3
-_LABELS = 8  # bytes up to here are numbers of classes, not levels of grey
-_TINT = 0.25  # channels that differ by less are a grey that a lossy file has tinted
 
 
 class _Named(io.BytesIO):
@@ -117,37 +114,6 @@ def drawn(size: tuple[int, int], outlines: Sequence[Sequence[float]]) -> Image.I
     for outline in outlines:
         pen.polygon(list(outline), fill=255)
     return mask
-
-
-def alpha_in(name: str, picture: Picture) -> NDArray[np.uint8]:
-    """The alpha that a mask file of somebody's own holds.
-
-    A grey picture is the alpha itself, black to white; of a cut-out (a picture with transparency)
-    it is the transparency.
-
-    Returns:
-        (H, W) uint8.
-
-    Raises:
-        InputError: If it is in colours, or holds numbers of classes.
-    """
-    if picture.alpha is not None:
-        return _eight_bits(picture.alpha)
-    pixels = _eight_bits(picture.pixels)
-    if np.ptp(pixels, axis=2).max() > 255 * _TINT:
-        message = f"`{name}` must be a grey mask, black to white, but it has colours"
-        raise InputError(message, hint="save the mask as grey: white is the subject")
-    top = int(picture.pixels.max())
-    if 0 < top <= _LABELS:
-        message = f"`{name}` must be a grey mask, black to white, but its largest value is {top}"
-        raise InputError(message, hint="numbers of classes are no mask: make the subject white")
-    return np.asarray(np.rint(pixels.mean(axis=2, dtype=np.float64)), np.uint8)
-
-
-def _eight_bits(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    if values.dtype == np.uint8:
-        return values.astype(np.uint8, copy=False)
-    return np.asarray(np.rint(values / 257.0), np.uint8)
 
 
 def as_jpeg(image: Image.Image) -> bytes:

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from nukki.errors import InputError
+from nukki.io.masks import alpha_of
+from nukki.ops.alpha import quantise
 from nukki.train import masks
 from nukki.train.sources import Source
 
@@ -137,7 +139,7 @@ def own(source: Source, item: Item) -> Pair:
     size = (image.width, image.height)
     _check_same(source, item, size, (drawn.width, drawn.height))
     photo = Image.fromarray(image.rgb8())
-    mask = Image.fromarray(masks.alpha_in(name, drawn))
+    mask = Image.fromarray(quantise(alpha_of(name, drawn)))
     if max(size) > _LARGEST_OWN:
         scale = _LARGEST_OWN / max(size)
         small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from nukki.errors import InputError
+from nukki.io.sniff import PICTURES
 from nukki.train import pairs
 from nukki.train.coco import from_annotations
 from nukki.train.pairs import Item, Listing, Maker, Split
@@ -21,11 +22,6 @@ from nukki.train.sources import Source
 
 __all__ = ["OWN_HELD", "SETS", "PhotoSet", "listing_of", "own_set"]
 
-# Endings that count as pictures; other files in a folder of photos are passed over.
-_PICTURES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"}
-    | {".heic", ".heif"}
-)
 OWN_HELD = 8
 
 
@@ -115,7 +111,7 @@ def _by_stem(source: Source, folder: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in source.listed(folder):
         path = PurePosixPath(name)
-        if path.suffix.lower() in _PICTURES and not name.startswith("."):
+        if path.suffix.lower() in PICTURES and not name.startswith("."):
             stem = unicodedata.normalize("NFC", path.stem)
             found.setdefault(stem, []).append(f"{folder}/{name}" if folder else name)
     if not found:
