@@ -17,7 +17,7 @@ __all__ = ["NAMES", "build", "convert", "parity_run", "published"]
 _HOMES = {
     "u2net": "u2net",
     "u2netp": "u2net",
-    "isnet": "isnet",
+    "isnet": "u2net",
     "deeplabv3_resnet101": "deeplabv3",
     "detectron2_maskrcnn": "maskrcnn",
     "torchvision_maskrcnn": "maskrcnn",

@@ -1,4 +1,4 @@
-"""Made the folders beside this file out of the whole golden data: one call of each network, thinned.
+"""Made the folders beside this file out of the whole golden data: a call of each, thinned out.
 
 Input pictures are left out where weights.py makes them again to the last bit; their digests are
 kept in the manifest.
