@@ -9,7 +9,8 @@ trimap           uint8 (H, W), exactly 0 background, 128 unknown, 255 foreground
 tensor           float32 (N, C, H, W), only between `ops.grid` and `runtime`
 
 `InputSpec` and `OutputSpec` say how a picture becomes a network's tensor and how its answer becomes
-an alpha; a model card holds them and `ops.grid` executes them.
+an alpha; a model card holds them and `ops.grid` executes them. `ClassSpec`, `DetectionSpec`,
+`QuerySpec` and `PromptSpec` are the further tables of networks that tell things apart.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ __all__ = [
     "RGBA",
     "Alpha",
     "Box",
+    "ClassSpec",
+    "DetectionSpec",
     "InputSpec",
     "Mask",
     "OutputSpec",
     "Pixels",
     "Point",
+    "PromptSpec",
+    "QuerySpec",
     "RowSource",
     "Tensor",
     "Trimap",
@@ -62,8 +67,10 @@ class RowSource(Protocol):
         ...
 
 
-Fit = Literal["stretch", "letterbox", "pad"]
+Fit = Literal["stretch", "letterbox", "pad", "shortest-edge"]
+Rounding = Literal["nearest", "down", "down-float32"]
 Resample = Literal["bilinear", "bicubic", "lanczos"]
+LabelList = Literal["coco-80", "coco-91", "voc-21"]
 
 
 @dataclass(frozen=True)
@@ -122,10 +129,14 @@ class InputSpec:
     """How a picture becomes a network's input: `(picture / scale - mean) / std` on a grid.
 
     Attributes:
-        size: (height, width) of the network's grid. With fit "pad" it is not used.
+        size: (height, width) of the network's grid. With fit "pad" it is not used; with
+            "shortest-edge" it is the length of the shortest side and the bound of the longest.
         fit: "stretch" ignores the aspect ratio; "letterbox" keeps it and pads to `size`;
-            "pad" keeps the picture's own size and pads right and bottom to `multiple`.
-        multiple: Height and width of the tensor are multiples of this (fit "pad").
+            "pad" keeps the picture's own size and pads right and bottom to `multiple`;
+            "shortest-edge" keeps the aspect ratio, brings the shortest side to its length or the
+            longest to its bound, whichever is smaller, and pads likewise.
+        multiple: Height and width of the tensor are multiples of this ("pad", "shortest-edge").
+        rounding: How "shortest-edge" comes to whole pixels (see `ops.sides`).
         scale: What the bytes are divided by: a number, or "own-maximum" for the largest value
             in the fitted picture (U²-Net's authors do so).
         mean: Subtracted after scaling, per channel in the order of `channels`.
@@ -134,12 +145,15 @@ class InputSpec:
         antialias: Whether reduction averages (True) or samples (False, as some authors did).
         resample: Kernel for the resampling.
         pad_value: Byte value that padding holds.
+        pad_after: Whether padding comes after scale, mean and std and holds 0, as in networks
+            that find things; `pad_value` then says nothing.
         name: The tensor's name; None takes the network's first input.
     """
 
     size: tuple[int, int]
     fit: Fit = "stretch"
     multiple: int = 1
+    rounding: Rounding = "nearest"
     scale: float | Literal["own-maximum"] = 255.0
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -147,6 +161,7 @@ class InputSpec:
     antialias: bool = True
     resample: Resample = "bilinear"
     pad_value: float = 0.0
+    pad_after: bool = False
     name: str | None = None
 
 
@@ -157,12 +172,84 @@ class OutputSpec:
     Attributes:
         name: The tensor's name; None takes the output at `index`.
         index: Which output; negative counts from the end.
-        activation: "sigmoid" where the network gives logits.
+        activation: "sigmoid" where the network gives logits, "softmax" where it gives one for each
+            of several classes.
         range: "absolute" keeps the values; "min-max" stretches each answer to 0..1, as some
             authors do; a flat answer then becomes all zero, never NaN.
     """
 
     name: str | None = None
     index: int = 0
-    activation: Literal["none", "sigmoid"] = "none"
+    activation: Literal["none", "sigmoid", "softmax"] = "none"
     range: Literal["absolute", "min-max"] = "absolute"
+
+
+@dataclass(frozen=True)
+class ClassSpec:
+    """What the class numbers of a network mean.
+
+    Attributes:
+        labels: The label of each number from 0 on, empty where a number is no thing (the
+            background, a gap in the numbering); or the name of a list in `zoo.labels`.
+        min_score: From which score on the network's authors show an instance.
+    """
+
+    labels: tuple[str, ...] | LabelList
+    min_score: float = 0.5
+
+
+@dataclass(frozen=True)
+class DetectionSpec:
+    """The outputs of a network that gives boxes with a small mask each, as Mask R-CNN does.
+
+    Attributes:
+        boxes: Name of (n, 4): left, top, right, bottom in pixels of the tensor.
+        scores: Name of (n,): 0 to 1.
+        classes: Name of (n,): class numbers.
+        masks: Name of (n, h, w): probabilities of that class inside the box.
+        paste: How a mask gets into the photo: "aligned" as Detectron2, "expanded" as torchvision
+            does it (see `ops.paste`).
+    """
+
+    boxes: str = "boxes"
+    scores: str = "scores"
+    classes: str = "classes"
+    masks: str = "masks"
+    paste: Literal["aligned", "expanded"] = "aligned"
+
+
+@dataclass(frozen=True)
+class QuerySpec:
+    """The outputs of a network that answers a fixed number of queries, as Mask2Former does.
+
+    Attributes:
+        classes: Name of (1, queries, classes + 1): logits, those of "nothing" last.
+        masks: Name of (1, queries, h, w): logits over the whole tensor.
+        enlarge: How masks come from the tensor's size to the photo's: "nearest" enlarges the
+            finished mask, as transformers does; "bilinear" the logits, as the authors do.
+    """
+
+    classes: str = "class_queries_logits"
+    masks: str = "masks_queries_logits"
+    enlarge: Literal["nearest", "bilinear"] = "nearest"
+
+
+@dataclass(frozen=True)
+class PromptSpec:
+    """The tensors of a network that is asked by clicks and boxes, as SAM is.
+
+    Its card has two files: the first makes an embedding of the photo, the second answers prompts.
+
+    Attributes:
+        embedding: Name of what the first file gives and the second takes.
+        points: Name of (1, n, 2): x and y in pixels of the first file's tensor.
+        labels: Name of (1, n): 1 inside, 0 outside, 2 and 3 a box's corners, -1 no point.
+        masks: Name of (1, m, h, w): logits over the tensor, m guesses.
+        scores: Name of (1, m): predicted IoU of each.
+    """
+
+    embedding: str = "embedding"
+    points: str = "points"
+    labels: str = "labels"
+    masks: str = "masks"
+    scores: str = "iou"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import warnings
 
 import numpy as np
@@ -21,7 +22,9 @@ grids = st.tuples(st.integers(1, 40), st.integers(1, 40))
 specs = st.builds(
     InputSpec,
     size=grids,
-    fit=st.sampled_from(["stretch", "letterbox", "pad"]),
+    fit=st.sampled_from(["stretch", "letterbox", "pad", "shortest-edge"]),
+    pad_after=st.booleans(),
+    rounding=st.sampled_from(["nearest", "down", "down-float32"]),
     multiple=st.integers(1, 32),
     antialias=st.booleans(),
 )
@@ -46,6 +49,11 @@ def test_any_picture_there_and_back_has_its_own_size(height, width, spec):
         assert all(
             0 <= g - s < spec.multiple for g, s in zip(placement.grid, (height, width), strict=True)
         )
+    elif spec.fit == "shortest-edge":
+        assert all(
+            g == -(-i // spec.multiple) * spec.multiple
+            for i, g in zip(placement.inner, placement.grid, strict=True)
+        )
     else:
         assert placement.grid == spec.size
         assert all(1 <= i <= g for i, g in zip(placement.inner, placement.grid, strict=True))
@@ -57,7 +65,7 @@ def test_any_picture_there_and_back_has_its_own_size(height, width, spec):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
-@pytest.mark.parametrize("how", ["stretch", "letterbox", "pad"])
+@pytest.mark.parametrize("how", ["stretch", "letterbox", "pad", "shortest-edge"])
 @pytest.mark.parametrize("antialias", [True, False])
 def test_extreme_shapes(shape, how, antialias):
     spec = InputSpec(size=(32, 48), fit=how, multiple=32, antialias=antialias)
@@ -87,6 +95,59 @@ def test_bgr_turns_the_colours_but_not_mean_and_std():
     spec = InputSpec(size=(2, 2), channels="bgr", mean=(0.5, 0.2, 0.1), std=(2.0, 0.25, 0.5))
     tensor, _ = fit(image, spec)
     np.testing.assert_allclose(tensor[0, :, 0, 0], [0.25, 0.8, 0.2], rtol=1e-6)
+
+
+def test_padding_comes_before_or_after_scale_mean_and_std():
+    image = frozen(np.full((2, 3, 3), 51, np.uint8))
+    spec = InputSpec(size=(1, 1), fit="pad", multiple=4, mean=(0.1,) * 3, pad_value=255)
+    before, placement = fit(image, spec)
+    after, _ = fit(image, dataclasses.replace(spec, pad_after=True))
+    assert placement.grid == (4, 4)
+    np.testing.assert_allclose(before[0, :, 2:], 0.9, rtol=1e-6)
+    np.testing.assert_allclose(before[0, :, :2, 3], 0.9, rtol=1e-6)
+    np.testing.assert_array_equal(after[0, :, 2:], 0)
+    np.testing.assert_array_equal(after[0, :, :2, 3], 0)
+    np.testing.assert_array_equal(before[0, :, :2, :3], after[0, :, :2, :3])
+
+
+def test_letterboxed_halves_go_up():
+    # 5 · 0.5 = 2.5; SAM's authors add a half and truncate.
+    _, placement = fit(picture(5, 8), InputSpec(size=(4, 4), fit="letterbox"))
+    assert placement.inner == (3, 4)
+
+
+HOUSES = {
+    "detectron2_maskrcnn": {
+        "channels": "bgr",
+        "scale": 1.0,
+        "mean": (103.53, 116.28, 123.675),
+        "rounding": "nearest",
+    },
+    "torchvision_maskrcnn": {
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+        "rounding": "down-float32",
+        "antialias": False,
+    },
+}
+
+
+@pytest.mark.parametrize("name", HOUSES)
+@pytest.mark.parametrize("size", [(256, 480), (800, 1333)])
+def test_the_tensor_is_the_one_of_the_networks_authors(shared, name, size):
+    folder = shared / "parity" / name
+    golden = np.load(folder / "golden_open.npz")
+    call = "preprocess" if name.startswith("detectron2") else "transform"
+    call += "_800" if size[0] == 800 else ""
+    said = json.loads((folder / "manifest.json").read_text())["calls"]
+    outputs = next(each["outputs"] for each in said if each["name"] == call)
+    stride = tuple(slice(None, None, step) for step in outputs[0]["stored_stride"])
+    spec = InputSpec(size=size, fit="shortest-edge", multiple=32, pad_after=True, **HOUSES[name])
+    tensor, placement = fit(frozen(golden["in/img0"]), spec)
+    assert placement.inner == tuple(golden[f"{call}/image_size"])
+    assert list(tensor.shape) == outputs[0]["shape"]
+    error = np.abs(tensor[stride] - golden[f"{call}/tensor"]).max()
+    assert error <= outputs[0]["tolerance"]["max"]
 
 
 def test_own_maximum_divides_by_the_brightest_value():

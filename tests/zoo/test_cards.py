@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.errors import CardError
-from nukki.types import InputSpec, OutputSpec
+from nukki.types import ClassSpec, DetectionSpec, InputSpec, OutputSpec, PromptSpec
 from nukki.zoo.cards import ModelFile, is_web_address, load_card, parse_card
+from nukki.zoo.labels import labels_of
 
 MINIMAL = 'task = "saliency"\ninput.size = [320, 320]\noutput.range = "absolute"\n'
 FULL = """
@@ -40,6 +41,7 @@ name = "x"
 size = [320, 256]
 fit = "letterbox"
 multiple = 32
+rounding = "down"
 scale = "own-maximum"
 mean = [0.5, 0, 1]
 std = [1, 2.5, 3]
@@ -47,6 +49,7 @@ channels = "bgr"
 antialias = false
 resample = "lanczos"
 pad_value = 114
+pad_after = true
 [output]
 name = "y"
 index = -1
@@ -70,6 +73,7 @@ def test_every_key_arrives():
         size=(320, 256),
         fit="letterbox",
         multiple=32,
+        rounding="down",
         scale="own-maximum",
         mean=(0.5, 0.0, 1.0),
         std=(1.0, 2.5, 3.0),
@@ -77,6 +81,7 @@ def test_every_key_arrives():
         antialias=False,
         resample="lanczos",
         pad_value=114.0,
+        pad_after=True,
         name="x",
     )
     assert card.output == OutputSpec(name="y", index=-1, activation="sigmoid", range="min-max")
@@ -254,6 +259,89 @@ def test_files_that_cannot_be_read(tmp_path):
     path.write_bytes(b"title = '\xe9'")
     with pytest.raises(CardError, match="UTF-8"):
         load_card(path)
+
+
+SEGMENTING = """
+task = "instances"
+input.size = [800, 1333]
+input.fit = "shortest-edge"
+[classes]
+labels = ["", "cat", "dog"]
+min_score = 0.7
+[detections]
+masks = "patches"
+paste = "expanded"
+"""
+
+
+def test_a_card_of_a_network_that_tells_things_apart():
+    card = parse(SEGMENTING, brief=True)
+    assert card.classes == ClassSpec(labels=("", "cat", "dog"), min_score=0.7)
+    assert card.detections == DetectionSpec(masks="patches", paste="expanded")
+    assert (card.queries, card.prompts, card.output) == (None, None, OutputSpec())
+    hash(card)
+
+
+def test_lists_of_labels_go_by_name():
+    card = parse(SEGMENTING.replace('["", "cat", "dog"]', '"coco-91"'), brief=True)
+    labels = labels_of(card.classes)
+    assert len(labels) == 91
+    # The numbers of COCO's annotations.
+    assert (labels[0], labels[1], labels[12], labels[13], labels[90]) == (
+        "", "person", "", "stop sign", "toothbrush",
+    )  # fmt: skip
+    assert tuple(filter(None, labels)) == labels_of(ClassSpec("coco-80"))
+    assert labels_of(ClassSpec("voc-21"))[15] == "person"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('masks = "patches"', 'mask = "patches"', "`detections.mask` is not a key"),
+        ('"expanded"', '"stretched"', "`detections.paste` must be one of"),
+        ('["", "cat", "dog"]', '["", ""]', "`classes.labels` must be at least one label"),
+        ('["", "cat", "dog"]', '"coco"', "`classes.labels` must be a list or one of"),
+        ("0.7", "1.1", "`classes.min_score` must be 0 to 1"),
+        ("[800, 1333]", "[1333, 800]", "the shortest side, then the longest"),
+        ("[detections]", "[queries]\n[detections]", "`queries` is not a table of a network for"),
+        ("[detections]", "[output]\n[detections]", "`output` is not a table of a network for"),
+        ("[detections]", "[prompts]", "`prompts.paste` is not a key"),
+        ('task = "instances"', 'task = "saliency"', "`output` is missing"),
+        ('task = "instances"', 'task = "prompted"', "`prompts` is missing"),
+    ],
+)
+def test_tables_that_do_not_fit(old, new, said):
+    assert old in SEGMENTING
+    with pytest.raises(CardError) as caught:
+        parse(SEGMENTING.replace(old, new), brief=True)
+    assert said in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("table", ["classes", "detections"])
+def test_tables_that_a_task_needs(table):
+    head, _, rest = SEGMENTING.partition(f"[{table}]")
+    rest = rest.partition("[detections]")
+    with pytest.raises(CardError, match=f"`{table}` is missing"):
+        parse(head + rest[1] + rest[2], brief=True)
+
+
+def test_a_network_that_is_asked_needs_two_files():
+    start, end = FULL.index("[output]"), FULL.index("[scores.published]")
+    asked = FULL.replace('"saliency"', '"prompted"')
+    asked = asked.replace(FULL[start:end], "[prompts]\nscores = 'quality'\n")
+    card = parse(asked)
+    assert card.prompts == PromptSpec(scores="quality")
+    with pytest.raises(CardError, match="`files` must be two files"):
+        parse(asked.replace('[[files]]\nname = "net.onnx.data"\n', ""))
+
+
+def test_softmax_goes_with_classes():
+    with pytest.raises(CardError, match=r"`output\.activation` must be"):
+        parse(MINIMAL + 'output.activation = "softmax"', brief=True)
+    text = MINIMAL.replace("saliency", "semantic") + 'output.activation = "softmax"\n'
+    card = parse(text + 'classes.labels = "voc-21"', brief=True)
+    assert card.output.activation == "softmax"
 
 
 def test_the_schema_is_the_dataclasses():

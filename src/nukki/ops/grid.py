@@ -16,6 +16,7 @@ from PIL import Image
 
 from nukki.errors import InputError, ModelOutputError
 from nukki.ops.bilinear import sampled, span
+from nukki.ops.sides import nearest, shortest_edge
 from nukki.types import RGB8, Alpha, InputSpec, OutputSpec, Tensor
 
 __all__ = ["Placement", "enlarge", "fit", "reduction", "to_map", "unfit"]
@@ -60,10 +61,13 @@ def _place(height: int, width: int, spec: InputSpec) -> Placement:
         return Placement((height, width), spec.size, spec.size)
     if spec.fit == "letterbox":
         scale = min(spec.size[0] / height, spec.size[1] / width)
-        inner = (max(1, round(height * scale)), max(1, round(width * scale)))
+        inner = (max(1, nearest(height * scale)), max(1, nearest(width * scale)))
         return Placement((height, width), spec.size, inner)
-    grid = (-(-height // spec.multiple) * spec.multiple, -(-width // spec.multiple) * spec.multiple)
-    return Placement((height, width), grid, (height, width))
+    inner = (height, width)
+    if spec.fit == "shortest-edge":
+        inner = shortest_edge(height, width, *spec.size, spec.rounding)
+    height_on_grid, width_on_grid = (-(-side // spec.multiple) * spec.multiple for side in inner)
+    return Placement((height, width), (height_on_grid, width_on_grid), inner)
 
 
 def fit(image: RGB8, spec: InputSpec) -> tuple[Tensor, Placement]:
@@ -87,12 +91,12 @@ def fit(image: RGB8, spec: InputSpec) -> tuple[Tensor, Placement]:
     scale = max(float(small.max()), 1.0) if spec.scale == "own-maximum" else spec.scale
     mean = np.asarray(spec.mean, np.float32)
     std = np.asarray(spec.std, np.float32)
-    full = np.full((*placement.grid, 3), spec.pad_value, np.float32)
-    full[: placement.inner[0], : placement.inner[1]] = small
-    if spec.channels == "bgr":
-        full = full[..., ::-1]
-    tensor = (full / np.float32(scale) - mean) / std
-    return np.ascontiguousarray(tensor.transpose(2, 0, 1)[None], dtype=np.float32), placement
+    rim = np.full(3, spec.pad_value, np.float32)
+    full = np.empty((*placement.grid, 3), np.float32)
+    full[:] = 0 if spec.pad_after else (rim / np.float32(scale) - mean) / std
+    colours = small[..., ::-1] if spec.channels == "bgr" else small
+    full[: placement.inner[0], : placement.inner[1]] = (colours / np.float32(scale) - mean) / std
+    return np.ascontiguousarray(full.transpose(2, 0, 1)[None]), placement
 
 
 def _resample(image: RGB8, size: tuple[int, int], spec: InputSpec) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 A card is the whole of what nukki knows of a network: its files with their digests, how a picture
 becomes its input, how its output becomes an alpha, whose it is and what may be done with it. The
-tables `[input]` and `[output]` are the fields of `types.InputSpec` and `types.OutputSpec`, read
-from the dataclasses themselves, so a new field there is a new key here.
+tables `[input]`, `[output]`, `[classes]`, `[detections]`, `[queries]` and `[prompts]` are the
+fields of the dataclasses in `types`, read from these themselves, so a new field there is a new key
+here. Which of them a card has depends on its task.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from nukki.errors import CardError
-from nukki.types import InputSpec, OutputSpec
+from nukki.types import (
+    ClassSpec,
+    DetectionSpec,
+    InputSpec,
+    OutputSpec,
+    PromptSpec,
+    QuerySpec,
+)
+from nukki.zoo.labels import labels_of
 from nukki.zoo.schema import Reader
 
 __all__ = ["CommercialUse", "ModelCard", "ModelFile", "Task", "load_card", "parse_card"]
@@ -68,7 +77,11 @@ class ModelCard:
         task: What the network does, which decides the class in `tasks` that runs it.
         files: The first is the graph; others lie beside it.
         input: How a picture becomes the input.
-        output: How the output becomes an alpha.
+        output: How the output becomes an alpha, or a map of each class.
+        classes: What its class numbers mean, where it has classes.
+        detections: Its outputs, where it gives boxes with masks.
+        queries: Its outputs, where it answers queries.
+        prompts: Its tensors, where it is asked by clicks and boxes.
         code_licence: Licence of the publisher's code.
         weights_licence: Licence of the weights.
         data_terms: What the training data allow, in words.
@@ -86,7 +99,11 @@ class ModelCard:
     task: Task
     files: tuple[ModelFile, ...]
     input: InputSpec
-    output: OutputSpec
+    output: OutputSpec = field(default_factory=OutputSpec)
+    classes: ClassSpec | None = None
+    detections: DetectionSpec | None = None
+    queries: QuerySpec | None = None
+    prompts: PromptSpec | None = None
     code_licence: str = "unknown"
     weights_licence: str = "unknown"
     data_terms: str = "unknown"
@@ -139,8 +156,12 @@ class _Document:
     origin: str
     files: tuple[ModelFile, ...]
     input: InputSpec
-    output: OutputSpec
     licence: _Licence
+    output: OutputSpec | None = None
+    classes: ClassSpec | None = None
+    detections: DetectionSpec | None = None
+    queries: QuerySpec | None = None
+    prompts: PromptSpec | None = None
     paper: str = ""
     scores: _Scores = field(default_factory=_Scores)
     limits: tuple[str, ...] = ()
@@ -190,7 +211,9 @@ def parse_card(text: str, *, source: str, brief: bool = False) -> ModelCard:
     if brief:
         stem = Path(source).stem
         table = {**_brief_defaults(stem), **table}
-    card = _flatten(reader.table(_Document, table, ""))
+    document = reader.table(_Document, table, "")
+    _check_tables(document, source)
+    card = _flatten(document)
     for problem in _problems(card, brief=brief):
         raise reader.refused(*problem)
     return card
@@ -208,6 +231,30 @@ def _brief_defaults(stem: str) -> dict[str, Any]:
     }
 
 
+# The tables that say what a network answers, by task: each set is one way of writing a card.
+_ANSWERS: dict[Task, tuple[frozenset[str], ...]] = {
+    "semantic": (frozenset({"output", "classes"}),),
+    "instances": (frozenset({"detections", "classes"}), frozenset({"queries", "classes"})),
+    "prompted": (frozenset({"prompts"}),),
+}
+_TABLES = ("output", "classes", "detections", "queries", "prompts")
+
+
+def _check_tables(document: _Document, source: str) -> None:
+    """Refuse a card that lacks a table of its task or has another's."""
+    given = {name for name in _TABLES if getattr(document, name) is not None}
+    ways = _ANSWERS.get(document.task, (frozenset({"output"}),))
+    if given in ways:
+        return
+    wanted = max(ways, key=lambda way: (len(way & given), -len(way - given)))
+    for name in sorted(wanted - given):
+        message = f"`{source}`: `{name}` is missing"
+        raise CardError(message, hint=f"add `{name}` to the card")
+    for name in sorted(given - wanted):
+        message = f"`{source}`: `{name}` is not a table of a network for {document.task}"
+        raise CardError(message, hint=f"leave out `{name}`, or correct the task")
+
+
 def _flatten(document: _Document) -> ModelCard:
     return ModelCard(
         name=document.name,
@@ -215,7 +262,11 @@ def _flatten(document: _Document) -> ModelCard:
         task=document.task,
         files=document.files,
         input=document.input,
-        output=document.output,
+        output=document.output or OutputSpec(),
+        classes=document.classes,
+        detections=document.detections,
+        queries=document.queries,
+        prompts=document.prompts,
         code_licence=document.licence.code,
         weights_licence=document.licence.weights,
         data_terms=document.licence.data,
@@ -245,6 +296,7 @@ def _problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
         if file.name.lower() in seen[:index]:
             yield f"files[{index}].name", "a name that no other file has", file.name
     yield from _input_problems(card.input)
+    yield from _answer_problems(card, brief=brief)
 
 
 def _file_problems(file: ModelFile, key: str) -> Iterator[Problem]:
@@ -269,7 +321,7 @@ def _input_problems(spec: InputSpec) -> Iterator[Problem]:
     for side in spec.size:
         if not 1 <= side <= MAX_SIDE:
             yield "input.size", f"two sides of 1 to {MAX_SIDE}", list(spec.size)
-        if spec.fit != "pad" and side % max(1, spec.multiple):
+        if spec.fit in ("stretch", "letterbox") and side % max(1, spec.multiple):
             yield "input.size", f"multiples of {spec.multiple}", list(spec.size)
     if not isinstance(spec.scale, str) and spec.scale <= 0:
         yield "input.scale", 'above 0 or "own-maximum"', spec.scale
@@ -277,6 +329,21 @@ def _input_problems(spec: InputSpec) -> Iterator[Problem]:
         yield "input.std", "three numbers above 0", list(spec.std)
     if not 0 <= spec.pad_value <= 255:
         yield "input.pad_value", "0 to 255", spec.pad_value
+    if spec.fit == "shortest-edge" and spec.size[0] > spec.size[1]:
+        yield "input.size", "the shortest side, then the longest", list(spec.size)
+
+
+def _answer_problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
+    spec = card.classes
+    if spec is not None:
+        if not any(labels_of(spec)):
+            yield "classes.labels", "at least one label", list(spec.labels)
+        if not 0 <= spec.min_score <= 1:
+            yield "classes.min_score", "0 to 1", spec.min_score
+    elif card.output.activation == "softmax":
+        yield "output.activation", "that of a network without classes", card.output.activation
+    if card.prompts is not None and not brief and len(card.files) < 2:
+        yield "files", "two files, one that sees the photo and one that answers", len(card.files)
 
 
 def is_web_address(url: str) -> bool:

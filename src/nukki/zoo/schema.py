@@ -134,4 +134,6 @@ _WORDS: dict[type, str] = {
 def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         return "one of " + ", ".join(f'"{option}"' for option in typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return "a list"
     return _WORDS.get(hint, str(hint))

@@ -36,14 +36,20 @@ def markdown_table(cards: Iterable[ModelCard] | None = None) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def _input_text(card: ModelCard) -> str:
+    if card.input.fit == "pad":
+        return "any"
+    first, second = card.input.size
+    return f"{first} to {second}" if card.input.fit == "shortest-edge" else f"{first} × {second}"
+
+
 def _row(card: ModelCard) -> tuple[str, ...]:
-    height, width = card.input.size
     web = card.origin.startswith(("http://", "https://"))
     cells = (
         f"[{card.name}]({card.origin})" if web else card.name,
         card.task,
         f"{size_text(card)}, embedded" if card.embedded else size_text(card),
-        "any" if card.input.fit == "pad" else f"{height} × {width}",
+        _input_text(card),
         card.commercial_use,
         card.code_licence,
         card.weights_licence,
