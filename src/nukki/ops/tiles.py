@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nukki.types import Box, Mask
 
-__all__ = ["each", "row_blocks", "tight_box", "tile_boxes"]
+__all__ = ["each", "overlapping_boxes", "ramps", "row_blocks", "tight_box", "tile_boxes"]
 
 T = TypeVar("T")
 
@@ -42,6 +43,45 @@ def tile_boxes(height: int, width: int, size: int) -> Iterator[Box]:
     for top in range(0, height, size):
         for left in range(0, width, size):
             yield Box(left, top, min(width, left + size), min(height, top + size))
+
+
+def overlapping_boxes(region: Box, size: int, overlap: int) -> Iterator[Box]:
+    """Tiles of at most `size` × `size` that cover a region, neighbours at least `overlap` deep.
+
+    Args:
+        region: What to cover.
+        size: The side of a tile; a shorter side of the region is taken whole.
+        overlap: Less than `size`.
+    """
+    for top in _starts(region.top, region.height, size, overlap):
+        for left in _starts(region.left, region.width, size, overlap):
+            right, bottom = min(region.right, left + size), min(region.bottom, top + size)
+            yield Box(left, top, right, bottom)
+
+
+def _starts(first: int, length: int, size: int, overlap: int) -> list[int]:
+    """Where tiles begin, evenly: the last one ends where the region does."""
+    if length <= size:
+        return [first]
+    gaps = -(-(length - size) // (size - overlap))
+    return [first + (length - size) * number // gaps for number in range(gaps + 1)]
+
+
+def ramps(tile: Box, region: Box, overlap: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How much the rows and the columns of a tile count where it overlaps its neighbours.
+
+    1 inside and at the region's own sides, falling to nearly 0 within `overlap` pixels towards
+    the others; the outer product is a weight for each pixel.
+    """
+
+    def ramp(start: int, stop: int, first: int, last: int) -> NDArray[np.float32]:
+        at = np.arange(stop - start, dtype=np.float32) + np.float32(0.5)
+        before = at / overlap if start > first else np.ones_like(at)
+        after = at[::-1] / overlap if stop < last else np.ones_like(at)
+        return np.minimum(np.minimum(before, after), 1)
+
+    rows = ramp(tile.top, tile.bottom, region.top, region.bottom)
+    return rows, ramp(tile.left, tile.right, region.left, region.right)
 
 
 def tight_box(mask: Mask, tile: Box) -> Box | None:

@@ -1,0 +1,111 @@
+"""Trimaps: where the subject is, where it is not, and where a matting network has to look.
+
+    alpha --from_alpha--> 0 background | 128 unknown | 255 foreground --network--> alpha
+
+The unknown band is what is neither solid nor gone, and what lies near the border of the two: a
+map from a coarse grid is wrong by a cell there, and hair reaches further than any map.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nukki.errors import InputError
+from nukki.ops.tiles import tight_box
+from nukki.types import Alpha, Box, Mask, Trimap
+
+__all__ = [
+    "BACKGROUND",
+    "FOREGROUND",
+    "UNKNOWN",
+    "from_alpha",
+    "from_grey",
+    "keep_known",
+    "usual_radius",
+]
+
+BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
+
+SOLID = 0.95  # from here on a map is sure of the subject
+GONE = 0.05  # and up to here of the background
+BAND = 0.01  # of the longer side on either side of the border: 10 pixels of 1000
+LEAST_BAND = 3
+
+
+def usual_radius(height: int, width: int) -> int:
+    """How far on either side of a border the unknown band reaches, in pixels."""
+    return max(LEAST_BAND, round(BAND * max(height, width)))
+
+
+def from_alpha(alpha: Alpha, radius: int, *, low: float = GONE, high: float = SOLID) -> Trimap:
+    """The trimap of an alpha.
+
+    Args:
+        alpha: (H, W) float32 in 0..1.
+        radius: Pixels; what is sure stays sure only where everything this near is sure of the same.
+        low: Up to this the alpha is sure of the background.
+        high: From this on it is sure of the subject.
+
+    Returns:
+        (H, W) uint8: 255 where all of the disc is at least `high`, 0 where all of it is at most
+        `low`, 128 elsewhere. What lies outside the picture does not count.
+    """
+    trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
+    trimap[~_dilated(alpha < high, radius)] = FOREGROUND
+    trimap[~_dilated(alpha > low, radius)] = BACKGROUND
+    return trimap
+
+
+def from_grey(grey: NDArray[np.uint8]) -> Trimap:
+    """The trimap that somebody drew: black is background, white is foreground, the rest unknown.
+
+    Args:
+        grey: (H, W) uint8.
+
+    Raises:
+        InputError: If it has another shape or dtype.
+    """
+    if grey.ndim != 2 or grey.dtype != np.uint8:
+        message = f"`grey` must be (height, width) uint8, got {grey.shape} {grey.dtype}"
+        raise InputError(message, hint="give one channel of bytes")
+    known = (grey == BACKGROUND) | (grey == FOREGROUND)
+    return np.where(known, grey, np.uint8(UNKNOWN))
+
+
+def keep_known(alpha: Alpha, trimap: Trimap) -> Alpha:
+    """An alpha that is exactly 1 and 0 where the trimap knows it."""
+    known = np.where(trimap == FOREGROUND, np.float32(1), np.float32(0))
+    return np.where(trimap == UNKNOWN, alpha, known)
+
+
+def _dilated(mask: Mask, radius: int) -> Mask:
+    """Every pixel whose centre is within `radius` and half a pixel of one of the mask."""
+    height, width = mask.shape
+    found = tight_box(mask, Box(0, 0, width, height))
+    result = np.zeros_like(mask)
+    if found is None:
+        return result
+    part = found.grown(radius, height, width).slices()
+    inside, seen = mask[part], result[part]
+    rows, columns = inside.shape
+    for offset in range(min(radius, rows - 1) + 1):
+        half = int(math.sqrt((radius + 0.5) ** 2 - offset * offset))
+        wide = _spread(inside, min(half, columns - 1))
+        seen[offset:] |= wide[: rows - offset]
+        seen[: rows - offset] |= wide[offset:]
+    return result
+
+
+def _spread(mask: Mask, reach: int) -> Mask:
+    """Every pixel with one of the mask within `reach` in its row, by doubled windows."""
+    rows, columns = mask.shape
+    window = np.zeros((rows, columns + 2 * reach), np.bool_)
+    window[:, reach : reach + columns] = mask
+    size, whole = 1, 2 * reach + 1
+    while size * 2 <= whole:
+        window = window[:, :-size] | window[:, size:]
+        size *= 2
+    return window[:, :columns] | window[:, whole - size : whole - size + columns]
