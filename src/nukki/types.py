@@ -10,7 +10,8 @@ tensor           float32 (N, C, H, W), only between `ops.grid` and `runtime`
 
 `InputSpec` and `OutputSpec` say how a picture becomes a network's tensor and how its answer becomes
 an alpha; a model card holds them and `ops.grid` executes them. `ClassSpec`, `DetectionSpec`,
-`QuerySpec` and `PromptSpec` are the further tables of networks that tell things apart.
+`QuerySpec` and `PromptSpec` are the further tables of networks that tell things apart;
+`MattingSpec` and `InpaintingSpec` those of networks that get a trimap or a hole.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ __all__ = [
     "Box",
     "ClassSpec",
     "DetectionSpec",
+    "InpaintingSpec",
     "InputSpec",
     "Mask",
+    "MattingSpec",
     "OutputSpec",
     "Pixels",
     "Point",
@@ -67,7 +70,7 @@ class RowSource(Protocol):
         ...
 
 
-Fit = Literal["stretch", "letterbox", "pad", "shortest-edge"]
+Fit = Literal["stretch", "letterbox", "pad", "round", "shortest-edge"]
 Rounding = Literal["nearest", "down", "down-float32"]
 Resample = Literal["bilinear", "bicubic", "lanczos"]
 LabelList = Literal["coco-80", "coco-91", "voc-21"]
@@ -129,13 +132,15 @@ class InputSpec:
     """How a picture becomes a network's input: `(picture / scale - mean) / std` on a grid.
 
     Attributes:
-        size: (height, width) of the network's grid. With fit "pad" it is not used; with
+        size: (height, width) of the network's grid. With fit "pad" and "round" it is not used; with
             "shortest-edge" it is the length of the shortest side and the bound of the longest.
         fit: "stretch" ignores the aspect ratio; "letterbox" keeps it and pads to `size`;
             "pad" keeps the picture's own size and pads right and bottom to `multiple`;
+            "round" stretches each side to the next `multiple`;
             "shortest-edge" keeps the aspect ratio, brings the shortest side to its length or the
             longest to its bound, whichever is smaller, and pads likewise.
-        multiple: Height and width of the tensor are multiples of this ("pad", "shortest-edge").
+        multiple: Height and width of the tensor are multiples of this (but for "stretch" and
+            "letterbox", whose `size` has to be).
         rounding: How "shortest-edge" comes to whole pixels (see `ops.sides`).
         scale: What the bytes are divided by: a number, or "own-maximum" for the largest value
             in the fitted picture (U²-Net's authors do so).
@@ -143,7 +148,8 @@ class InputSpec:
         std: Divided by afterwards, likewise.
         channels: Order of the tensor's channels.
         antialias: Whether reduction averages (True) or samples (False, as some authors did).
-        resample: Kernel for the resampling.
+        resample: Kernel for the resampling. Without averaging "bicubic" is OpenCV's, and there is
+            no "lanczos".
         pad_value: Byte value that padding holds.
         pad_after: Whether padding comes after scale, mean and std and holds 0, as in networks
             that find things; `pad_value` then says nothing.
@@ -209,6 +215,8 @@ class DetectionSpec:
         masks: Name of (n, h, w): probabilities of that class inside the box.
         paste: How a mask gets into the photo: "aligned" as Detectron2, "expanded" as torchvision
             does it (see `ops.paste`).
+        overlap: Of two boxes of a class with a larger intersection over union the worse one is
+            dropped; None where the network has done so itself.
     """
 
     boxes: str = "boxes"
@@ -216,6 +224,7 @@ class DetectionSpec:
     classes: str = "classes"
     masks: str = "masks"
     paste: Literal["aligned", "expanded"] = "aligned"
+    overlap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -253,3 +262,51 @@ class PromptSpec:
     labels: str = "labels"
     masks: str = "masks"
     scores: str = "iou"
+
+
+@dataclass(frozen=True)
+class MattingSpec:
+    """How much a network sees at once that gets a trimap as the fourth channel of its picture.
+
+    The channel is trimap / 255; where the picture is padded it is 0.
+
+    Attributes:
+        limit: Side of the largest square that it sees. Larger pictures are seen in tiles.
+        overlap: Pixels that neighbouring tiles share, and that are seen around the unknown band.
+    """
+
+    limit: int = 1024
+    overlap: int = 128
+
+
+@dataclass(frozen=True)
+class InpaintingSpec:
+    """How a hole is shown to a network that fills it, and what its answer means.
+
+    The picture is as `InputSpec` says, its fit "pad" with `padding` instead of one value, which the
+    mask gets too: what is mirrored of a hole is hole.
+
+    Attributes:
+        mask: Values of a known pixel and of one in the hole.
+        mask_name: Name of the mask's own tensor; None where it is the last channel of the
+            picture's.
+        ones: Whether a channel of ones lies between picture and mask.
+        hole: What the picture's tensor holds in the hole; None leaves the picture's own values.
+        padding: What lies beyond the picture: "reflect" mirrors it without repeating its rim,
+            "symmetric" repeats it, "edge" continues it.
+        least: The shortest side that the network takes.
+        dtype: Of the tensors.
+        range: What the answer has for black and for white.
+        limit: Side of the largest square that the network sees. Of larger pictures it sees the
+            surroundings of the hole, reduced if need be.
+    """
+
+    mask: tuple[float, float] = (0.0, 1.0)
+    mask_name: str | None = None
+    ones: bool = False
+    hole: float | None = None
+    padding: Literal["reflect", "symmetric", "edge"] = "symmetric"
+    least: int = 1
+    dtype: Literal["float32", "uint8"] = "float32"
+    range: tuple[float, float] = (0.0, 1.0)
+    limit: int = 1024

@@ -14,6 +14,7 @@ from skimage.transform import resize
 
 from helpers import frozen
 from nukki.errors import InputError, ModelOutputError
+from nukki.ops import cubic
 from nukki.ops.grid import Placement, enlarge, fit, reduction, to_map, unfit
 from nukki.types import InputSpec, OutputSpec
 
@@ -22,7 +23,7 @@ grids = st.tuples(st.integers(1, 40), st.integers(1, 40))
 specs = st.builds(
     InputSpec,
     size=grids,
-    fit=st.sampled_from(["stretch", "letterbox", "pad", "shortest-edge"]),
+    fit=st.sampled_from(["stretch", "letterbox", "pad", "round", "shortest-edge"]),
     pad_after=st.booleans(),
     rounding=st.sampled_from(["nearest", "down", "down-float32"]),
     multiple=st.integers(1, 32),
@@ -44,11 +45,12 @@ def test_any_picture_there_and_back_has_its_own_size(height, width, spec):
     assert tensor.shape == (1, 3, *placement.grid)
     assert tensor.flags.c_contiguous
     assert placement.source == (height, width)
-    if spec.fit == "pad":
+    if spec.fit in ("pad", "round"):
         assert all(side % spec.multiple == 0 for side in placement.grid)
         assert all(
             0 <= g - s < spec.multiple for g, s in zip(placement.grid, (height, width), strict=True)
         )
+        assert placement.inner == (placement.grid if spec.fit == "round" else (height, width))
     elif spec.fit == "shortest-edge":
         assert all(
             g == -(-i // spec.multiple) * spec.multiple
@@ -65,7 +67,7 @@ def test_any_picture_there_and_back_has_its_own_size(height, width, spec):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
-@pytest.mark.parametrize("how", ["stretch", "letterbox", "pad", "shortest-edge"])
+@pytest.mark.parametrize("how", ["stretch", "letterbox", "pad", "round", "shortest-edge"])
 @pytest.mark.parametrize("antialias", [True, False])
 def test_extreme_shapes(shape, how, antialias):
     spec = InputSpec(size=(32, 48), fit=how, multiple=32, antialias=antialias)
@@ -216,6 +218,14 @@ def test_antialias_averages_where_sampling_picks():
     assert not sampled.any()
 
 
+def test_cubic_sampling_is_opencvs():
+    image = picture(33, 40)
+    spec = InputSpec((1, 1), "round", 32, scale=1.0, antialias=False, resample="bicubic")
+    tensor, placement = fit(image, spec)
+    assert placement.grid == placement.inner == (64, 64)
+    np.testing.assert_array_equal(tensor[0], cubic.resized(image.transpose(2, 0, 1), 64, 64))
+
+
 def test_sampling_with_another_kernel_is_refused():
     spec = InputSpec(size=(8, 8), antialias=False, resample="lanczos")
     with pytest.raises(InputError, match="lanczos") as caught:
@@ -297,7 +307,7 @@ def test_absolute_values_are_clipped():
 def test_reduction_leaves_twice_the_grid(height, width, spec):
     factor = reduction(height, width, spec)
     assert factor >= 1
-    if not spec.antialias or spec.fit == "pad":
+    if not spec.antialias or spec.fit in ("pad", "round"):
         assert factor == 1
         return
     inner = _inner(height, width, spec)

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.errors import CardError
-from nukki.types import ClassSpec, DetectionSpec, InputSpec, OutputSpec, PromptSpec
+from nukki.types import (
+    ClassSpec,
+    DetectionSpec,
+    InpaintingSpec,
+    InputSpec,
+    MattingSpec,
+    OutputSpec,
+    PromptSpec,
+)
 from nukki.zoo.cards import ModelFile, is_web_address, load_card, parse_card
 from nukki.zoo.labels import labels_of
 
@@ -334,6 +342,124 @@ def test_a_network_that_is_asked_needs_two_files():
     assert card.prompts == PromptSpec(scores="quality")
     with pytest.raises(CardError, match="`files` must be two files"):
         parse(asked.replace('[[files]]\nname = "net.onnx.data"\n', ""))
+
+
+FILLING = """
+task = "inpainting"
+input.size = [256, 256]
+input.fit = "pad"
+input.multiple = 8
+output.index = -1
+[inpainting]
+mask = [1, 0]
+mask_name = "mask"
+ones = false
+hole = -1
+padding = "reflect"
+least = 72
+dtype = "float32"
+range = [-1, 1]
+limit = 512
+"""
+
+
+def test_a_card_of_a_network_that_fills_holes():
+    card = parse(FILLING, brief=True)
+    assert card.inpainting == InpaintingSpec(
+        mask=(1.0, 0.0),
+        mask_name="mask",
+        hole=-1.0,
+        padding="reflect",
+        least=72,
+        range=(-1.0, 1.0),
+        limit=512,
+    )
+    assert (card.input.fit, card.input.multiple, card.matting) == ("pad", 8, None)
+    hash(card)
+    for field in fields(InpaintingSpec):
+        assert f"\n{field.name} = " in FILLING, f"the test card lacks {field.name}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("least = 72", "least = 0", "`inpainting.least` must be 1 to the limit"),
+        ("least = 72", "least = 600", "`inpainting.least` must be 1 to the limit"),
+        ("limit = 512", "limit = 63", "`inpainting.limit` must be 64 to 8192"),
+        ("limit = 512", "limit = 516", "`inpainting.limit` must be a multiple of 8"),
+        ("mask = [1, 0]", "mask = [1, 1]", "`inpainting.mask` must be two values"),
+        ("range = [-1, 1]", "range = [0, 0]", "`inpainting.range` must be two values"),
+        ('"float32"', '"uint8"', "`inpainting.mask` must be 0 to 255"),
+        ("ones = false", "ones = true", "`inpainting.ones` must be false"),
+        ("hole = -1", "holes = -1", "`inpainting.holes` is not a key"),
+        ("hole = -1", "hole = nan", "`inpainting.hole` must be a finite number"),
+        ('"reflect"', '"wrap"', "`inpainting.padding` must be one of"),
+        ('task = "inpainting"', 'task = "matting"', "`matting` is missing"),
+    ],
+)
+def test_holes_that_cannot_be_shown(old, new, said):
+    assert old in FILLING
+    with pytest.raises(CardError) as caught:
+        parse(FILLING.replace(old, new), brief=True)
+    assert said in str(caught.value)
+    assert caught.value.hint
+
+
+MATTING = MINIMAL.replace("saliency", "matting")
+
+
+def test_a_card_of_a_network_that_gets_a_trimap():
+    card = parse(MATTING + "matting.limit = 512\nmatting.overlap = 64\n", brief=True)
+    assert card.matting == MattingSpec(limit=512, overlap=64)
+    assert parse(MATTING + "[matting]", brief=True).matting == MattingSpec()
+    hash(card)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "`matting` is missing"),
+        ("matting.limit = 9000", "`matting.limit` must be 64 to 8192"),
+        ("matting.overlap = 0", "`matting.overlap` must be 1 to half of the limit"),
+        ("matting.overlap = 513", "`matting.overlap` must be 1 to half of the limit"),
+        ("matting.tile = 8", "`matting.tile` is not a key"),
+        ("[matting]\n[inpainting]", "`inpainting` is not a table of a network for matting"),
+    ],
+)
+def test_trimaps_that_cannot_be_shown(lines, said):
+    with pytest.raises(CardError) as caught:
+        parse(MATTING + lines, brief=True)
+    assert said in str(caught.value)
+    assert caught.value.hint
+
+
+CHECKPOINT = FULL.replace('"net.onnx"', '"net.pth"\nconvert = "net_official"', 1)
+
+
+def test_a_checkpoint_is_named_beside_the_graphs_that_are_made_of_it():
+    plain, card = parse(FULL), parse(CHECKPOINT)
+    assert (plain.convert, plain.graphs) == (None, ("net.onnx", "net.onnx.data"))
+    assert (card.convert, card.graphs) == ("net_official", ("net.onnx",))
+    assert card.files[0].name == "net.pth"
+    start, end = CHECKPOINT.index("[output]"), CHECKPOINT.index("[scores.published]")
+    asked = CHECKPOINT.replace('"saliency"', '"prompted"').replace(CHECKPOINT[start:end], "")
+    asked = asked.replace('[[files]]\nname = "net.onnx.data"\n', "") + "[prompts]\n"
+    assert parse(asked).graphs == ("net.encoder.onnx", "net.decoder.onnx")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('"net_official"', '"net official"', r"files\[0\].convert"),
+        ('"net_official"', '""', r"files\[0\].convert"),
+        ('"net.pth"', '"net.onnx"', r"files\[0\].name"),
+        ('"net.onnx.data"', '"b.pth"\nconvert = "b"', r"files\[1\].convert"),
+    ],
+)
+def test_checkpoints_that_cannot_be(old, new, key):
+    assert old in CHECKPOINT
+    with pytest.raises(CardError, match=f"`{key}` must be"):
+        parse(CHECKPOINT.replace(old, new, 1))
 
 
 def test_softmax_goes_with_classes():

@@ -15,8 +15,8 @@ import pytest
 from nukki import settings
 from nukki.errors import ChecksumMismatch, FetchError, Offline
 from nukki.zoo import catalog, download, store
-from nukki.zoo.cards import load_card
-from nukki.zoo.fetch import ensure
+from nukki.zoo.cards import load_card, parse_card
+from nukki.zoo.fetch import ensure, files
 
 
 def left_over(card):
@@ -446,3 +446,26 @@ def test_remove_deletes_what_fetching_made_and_nothing_else(site, make_card):
     ensure(card)
     store.remove(card)
     assert not store.folder(card).exists()
+
+
+def test_a_network_that_is_converted_runs_from_its_graph(site, make_card):
+    text = make_card.text(site.serve()).replace("'net.onnx'", "'net.pth'\nconvert = 'net'")
+    card = parse_card(text, source="net.toml")
+    with pytest.raises(FetchError, match="authors' checkpoint") as caught:
+        ensure(card)
+    assert "models get net" in caught.value.hint
+    assert site.requests == []
+    checkpoint = files(card)
+    assert checkpoint == store.folder(card) / "net.pth"
+    assert store.where(card) == "not fetched"
+    graph = store.folder(card) / "net.onnx"
+    graph.write_bytes(b"a graph")
+    assert ensure(card) == graph == store.graphs(card)[0]
+    assert store.where(card) == "fetched"
+    checkpoint.unlink()
+    assert ensure(card) == graph
+    graph.write_bytes(b"another")
+    with pytest.raises(ChecksumMismatch):
+        ensure(card)
+    assert store.remove(card) == (graph,)
+    assert left_over(card) == []

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nukki.errors import InputError, ModelOutputError
+from nukki.ops import cubic
 from nukki.ops.bilinear import sampled, span
 from nukki.ops.sides import nearest, shortest_edge
 from nukki.types import RGB8, Alpha, InputSpec, OutputSpec, Tensor
@@ -49,7 +50,7 @@ def reduction(height: int, width: int, spec: InputSpec) -> int:
     The reduced picture stays at least twice as large as the grid. Networks whose authors sample
     (`antialias = false`) see the whole picture: 1.
     """
-    if not spec.antialias or spec.fit == "pad":
+    if not spec.antialias or spec.fit in ("pad", "round"):
         return 1
     inner = _place(height, width, spec).inner
     return max(1, min(height // (2 * inner[0]), width // (2 * inner[1])))
@@ -67,7 +68,8 @@ def _place(height: int, width: int, spec: InputSpec) -> Placement:
     if spec.fit == "shortest-edge":
         inner = shortest_edge(height, width, *spec.size, spec.rounding)
     height_on_grid, width_on_grid = (-(-side // spec.multiple) * spec.multiple for side in inner)
-    return Placement((height, width), (height_on_grid, width_on_grid), inner)
+    grid = (height_on_grid, width_on_grid)
+    return Placement((height, width), grid, grid if spec.fit == "round" else inner)
 
 
 def fit(image: RGB8, spec: InputSpec) -> tuple[Tensor, Placement]:
@@ -106,8 +108,10 @@ def _resample(image: RGB8, size: tuple[int, int], spec: InputSpec) -> NDArray[np
     if spec.antialias:
         resized = Image.fromarray(image).resize((size[1], size[0]), _KERNELS[spec.resample])
         return np.asarray(resized, np.float32)
+    if spec.resample == "bicubic":
+        return cubic.resized(image.transpose(2, 0, 1), *size).transpose(1, 2, 0)
     if spec.resample != "bilinear":
-        message = f"`antialias = false` goes with bilinear resampling, got {spec.resample!r}"
+        message = f"`antialias = false` goes with bilinear or bicubic, got {spec.resample!r}"
         raise InputError(message, hint='set resample = "bilinear" on the card')
     rows = span(0, size[0], image.shape[0], image.shape[0] / size[0])
     columns = span(0, size[1], image.shape[1], image.shape[1] / size[1])

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nukki.errors import InputError
-from nukki.zoo.cards import MAX_SIDE
+from nukki.zoo.checks import MAX_SIDE
 from nukki.zoo.schema import Reader
 
 __all__ = ["Recipe", "SetUse", "Stage", "read_recipe"]

@@ -2,9 +2,12 @@
 
 A card is the whole of what nukki knows of a network: its files with their digests, how a picture
 becomes its input, how its output becomes an alpha, whose it is and what may be done with it. The
-tables `[input]`, `[output]`, `[classes]`, `[detections]`, `[queries]` and `[prompts]` are the
-fields of the dataclasses in `types`, read from these themselves, so a new field there is a new key
-here. Which of them a card has depends on its task.
+tables `[input]`, `[output]`, `[classes]`, `[detections]`, `[queries]`, `[prompts]`, `[matting]` and
+`[inpainting]` are the fields of the dataclasses in `types`, read from these themselves, so a new
+field there is a new key here. Which of them a card has depends on its task.
+
+A file with the key `convert` is the authors' checkpoint: the network's graphs are made of it on the
+user's machine, and lie beside it under the names of `ModelCard.graphs`.
 """
 
 from __future__ import annotations
@@ -21,11 +24,14 @@ from nukki.errors import CardError
 from nukki.types import (
     ClassSpec,
     DetectionSpec,
+    InpaintingSpec,
     InputSpec,
+    MattingSpec,
     OutputSpec,
     PromptSpec,
     QuerySpec,
 )
+from nukki.zoo.checks import Problem, inpainting_problems, input_problems, matting_problems
 from nukki.zoo.labels import labels_of
 from nukki.zoo.schema import Reader
 
@@ -36,9 +42,7 @@ Task = Literal[
 ]
 CommercialUse = Literal["yes", "no", "unclear"]
 Scores = tuple[tuple[str, str], ...]
-Problem = tuple[str, str, object]
 
-MAX_SIDE = 8192  # of a network's grid: a slip in a card must not ask for terabytes
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _RESERVED_SUFFIXES = (".part", ".lock", ".stamp")  # what fetching writes beside the files
@@ -57,6 +61,8 @@ class ModelFile:
             or None where the publisher states none: then the first download is pinned.
         size_stated: The size in the publisher's words where the bytes are not known ("176 MB").
         embedded: Whether the file is part of the package.
+        convert: The name by which `nukki convert` makes the network's graphs of this checkpoint;
+            None for a file that is used as it is.
     """
 
     name: str
@@ -65,6 +71,7 @@ class ModelFile:
     digest: str | None = None
     size_stated: str | None = None
     embedded: bool = False
+    convert: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,15 @@ class ModelCard:
         name: What `model=` takes.
         title: For people.
         task: What the network does, which decides the class in `tasks` that runs it.
-        files: The first is the graph; others lie beside it.
+        files: The first is the graph, or the checkpoint of which it is made; others lie beside it.
         input: How a picture becomes the input.
         output: How the output becomes an alpha, or a map of each class.
         classes: What its class numbers mean, where it has classes.
         detections: Its outputs, where it gives boxes with masks.
         queries: Its outputs, where it answers queries.
         prompts: Its tensors, where it is asked by clicks and boxes.
+        matting: How much it sees at once, where it gets a trimap.
+        inpainting: How a hole is shown to it, where it fills one.
         code_licence: Licence of the publisher's code.
         weights_licence: Licence of the weights.
         data_terms: What the training data allow, in words.
@@ -104,6 +113,8 @@ class ModelCard:
     detections: DetectionSpec | None = None
     queries: QuerySpec | None = None
     prompts: PromptSpec | None = None
+    matting: MattingSpec | None = None
+    inpainting: InpaintingSpec | None = None
     code_licence: str = "unknown"
     weights_licence: str = "unknown"
     data_terms: str = "unknown"
@@ -119,6 +130,23 @@ class ModelCard:
     def embedded(self) -> bool:
         """Whether every file is part of the package."""
         return bool(self.files) and all(file.embedded for file in self.files)
+
+    @property
+    def convert(self) -> str | None:
+        """The name by which the graphs are made of the first file; None where it is the graph."""
+        return self.files[0].convert if self.files else None
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """Names of the files that run, in the network's folder: published, or made by conversion.
+
+        A network that is asked has two, the one that sees the photo and the one that answers.
+        """
+        if self.convert is None:
+            return tuple(file.name for file in self.files)
+        if self.task == "prompted":
+            return f"{self.name}.encoder.onnx", f"{self.name}.decoder.onnx"
+        return (f"{self.name}.onnx",)
 
     @property
     def size_bytes(self) -> int | None:
@@ -162,6 +190,8 @@ class _Document:
     detections: DetectionSpec | None = None
     queries: QuerySpec | None = None
     prompts: PromptSpec | None = None
+    matting: MattingSpec | None = None
+    inpainting: InpaintingSpec | None = None
     paper: str = ""
     scores: _Scores = field(default_factory=_Scores)
     limits: tuple[str, ...] = ()
@@ -236,8 +266,10 @@ _ANSWERS: dict[Task, tuple[frozenset[str], ...]] = {
     "semantic": (frozenset({"output", "classes"}),),
     "instances": (frozenset({"detections", "classes"}), frozenset({"queries", "classes"})),
     "prompted": (frozenset({"prompts"}),),
+    "matting": (frozenset({"output", "matting"}),),
+    "inpainting": (frozenset({"output", "inpainting"}),),
 }
-_TABLES = ("output", "classes", "detections", "queries", "prompts")
+_TABLES = ("output", "classes", "detections", "queries", "prompts", "matting", "inpainting")
 
 
 def _check_tables(document: _Document, source: str) -> None:
@@ -267,6 +299,8 @@ def _flatten(document: _Document) -> ModelCard:
         detections=document.detections,
         queries=document.queries,
         prompts=document.prompts,
+        matting=document.matting,
+        inpainting=document.inpainting,
         code_licence=document.licence.code,
         weights_licence=document.licence.weights,
         data_terms=document.licence.data,
@@ -295,7 +329,11 @@ def _problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
         yield from _file_problems(file, f"files[{index}]")
         if file.name.lower() in seen[:index]:
             yield f"files[{index}].name", "a name that no other file has", file.name
-    yield from _input_problems(card.input)
+        if file.convert is not None and index:
+            yield f"files[{index}].convert", "left to the first file", file.convert
+    if card.convert is not None and set(card.graphs) & set(seen):
+        yield "files[0].name", "another name than that of the graph made of it", seen[0]
+    yield from input_problems(card.input)
     yield from _answer_problems(card, brief=brief)
 
 
@@ -313,24 +351,8 @@ def _file_problems(file: ModelFile, key: str) -> Iterator[Problem]:
         yield f"{key}.digest", expected, file.digest
     if file.embedded and file.urls:
         yield f"{key}.urls", "empty for an embedded file", list(file.urls)
-
-
-def _input_problems(spec: InputSpec) -> Iterator[Problem]:
-    if spec.multiple < 1:
-        yield "input.multiple", "at least 1", spec.multiple
-    for side in spec.size:
-        if not 1 <= side <= MAX_SIDE:
-            yield "input.size", f"two sides of 1 to {MAX_SIDE}", list(spec.size)
-        if spec.fit in ("stretch", "letterbox") and side % max(1, spec.multiple):
-            yield "input.size", f"multiples of {spec.multiple}", list(spec.size)
-    if not isinstance(spec.scale, str) and spec.scale <= 0:
-        yield "input.scale", 'above 0 or "own-maximum"', spec.scale
-    if min(spec.std) <= 0:
-        yield "input.std", "three numbers above 0", list(spec.std)
-    if not 0 <= spec.pad_value <= 255:
-        yield "input.pad_value", "0 to 255", spec.pad_value
-    if spec.fit == "shortest-edge" and spec.size[0] > spec.size[1]:
-        yield "input.size", "the shortest side, then the longest", list(spec.size)
+    if file.convert is not None and (file.embedded or not _MODEL_NAME.fullmatch(file.convert)):
+        yield f"{key}.convert", "a converter's name, and no embedded file", file.convert
 
 
 def _answer_problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
@@ -342,8 +364,12 @@ def _answer_problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
             yield "classes.min_score", "0 to 1", spec.min_score
     elif card.output.activation == "softmax":
         yield "output.activation", "that of a network without classes", card.output.activation
-    if card.prompts is not None and not brief and len(card.files) < 2:
+    if card.prompts is not None and not brief and len(card.graphs) < 2:
         yield "files", "two files, one that sees the photo and one that answers", len(card.files)
+    if card.matting is not None:
+        yield from matting_problems(card.matting)
+    if card.inpainting is not None:
+        yield from inpainting_problems(card.inpainting, card.input.multiple)
 
 
 def is_web_address(url: str) -> bool:

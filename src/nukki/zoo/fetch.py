@@ -11,7 +11,7 @@ from nukki.zoo import store
 from nukki.zoo.cards import ModelCard, ModelFile
 from nukki.zoo.store import Progress
 
-__all__ = ["Progress", "ensure"]
+__all__ = ["Progress", "ensure", "files"]
 
 
 def ensure(
@@ -35,7 +35,38 @@ def ensure(
     Raises:
         ChecksumMismatch: If a file is not the one of the card.
         Offline: If a file is missing and may not be fetched; it says where to put it.
-        FetchError: If a file cannot be had, or its licence was not accepted.
+        FetchError: If a file cannot be had, its licence was not accepted, or it has to be converted
+            first.
+    """
+    if card.convert is not None:
+        return _converted(card)
+    return files(card, accept_licence=accept_licence, offline=offline, progress=progress)
+
+
+def _converted(card: ModelCard) -> Path:
+    """The first of the graphs that were made of the network's checkpoint, unchanged since."""
+    paths = store.graphs(card)
+    for path in paths:
+        if not path.is_file():
+            message = f"`{path}` is missing; it is made of the authors' checkpoint once"
+            raise FetchError(message, hint=f"run `nukki models get {card.name}`")
+        store.check(card, ModelFile(path.name))
+    return paths[0]
+
+
+def files(
+    card: ModelCard,
+    *,
+    accept_licence: bool = False,
+    offline: bool | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """What the card names, fetched if it is not there and verified: graphs, or a checkpoint.
+
+    The arguments and errors are those of `ensure`.
+
+    Returns:
+        The path of the card's first file.
     """
     if not card.files:
         message = f"`{card.name}`: `files` is missing, so there is nothing to fetch"

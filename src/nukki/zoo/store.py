@@ -27,6 +27,7 @@ __all__ = [
     "Stamp",
     "check",
     "folder",
+    "graphs",
     "locate",
     "locked",
     "remove",
@@ -111,11 +112,21 @@ def locate(card: ModelCard, file: ModelFile) -> Path:
     return (catalog.WEIGHTS if file.embedded else folder(card)) / file.name
 
 
+def graphs(card: ModelCard) -> tuple[Path, ...]:
+    """Where the files that run lie, or would lie: published ones, or those made by conversion."""
+    if card.convert is None:
+        return tuple(locate(card, file) for file in card.files)
+    return tuple(folder(card) / name for name in card.graphs)
+
+
 def where(card: ModelCard) -> str:
-    """One of "embedded", "fetched" and "not fetched"; the files are not read."""
+    """One of "embedded", "fetched" and "not fetched"; the files are not read.
+
+    Of a network that is converted its graphs count: the checkpoint is not needed any more.
+    """
     if card.embedded:
         return "embedded"
-    present = bool(card.files) and all(locate(card, file).is_file() for file in card.files)
+    present = bool(card.files) and all(path.is_file() for path in graphs(card))
     return "fetched" if present else "not fetched"
 
 
@@ -228,10 +239,11 @@ def remove(card: ModelCard) -> tuple[Path, ...]:
     if not home.is_dir():
         return ()
     gone = []
+    names = {file.name for file in card.files} | set(card.graphs)
     with locked(card):
-        for file in card.files:
-            for path in sorted(home.glob(f"{file.name}*")):
-                if path.name == file.name or path.suffix in (".stamp", ".part"):
+        for name in sorted(names):
+            for path in sorted(home.glob(f"{name}*")):
+                if path.name == name or path.suffix in (".stamp", ".part"):
                     try:
                         path.unlink()
                     except OSError as error:
@@ -240,7 +252,6 @@ def remove(card: ModelCard) -> tuple[Path, ...]:
     with contextlib.suppress(OSError):  # what else lies there is the user's
         (home / ".lock").unlink()
         home.rmdir()
-    names = {file.name for file in card.files}
     return tuple(path for path in gone if path.name in names)
 
 

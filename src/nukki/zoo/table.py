@@ -37,7 +37,7 @@ def markdown_table(cards: Iterable[ModelCard] | None = None) -> str:
 
 
 def _input_text(card: ModelCard) -> str:
-    if card.input.fit == "pad":
+    if card.input.fit in ("pad", "round"):
         return "any"
     first, second = card.input.size
     return f"{first} to {second}" if card.input.fit == "shortest-edge" else f"{first} × {second}"
