@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.ops.sides import nearest, shortest_edge
@@ -46,6 +46,7 @@ def test_single_precision_may_lose_a_pixel():
     assert all(shortest_edge(h, h, 800, 1333, "down") == (800, 800) for h in lost)
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(1, 2000), st.integers(0, 2000), rules)
 def test_any_picture_gets_a_size_within_the_bounds(height, width, shortest, more, rounding):
     longest = shortest + more

@@ -7,7 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Span", "sampled", "span"]
+from nukki.ops.tiles import row_blocks
+from nukki.types import Mask
+
+__all__ = ["Span", "above", "places", "sampled", "span"]
 
 # For each wanted pixel along one axis: its two neighbours, and the second one's share.
 Span: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
@@ -22,7 +25,15 @@ def span(start: int, stop: int, size: int, step: float) -> Span:
         size: Pixels of the source along the axis; places outside are clipped to it.
         step: Source pixels for one wanted pixel.
     """
-    at = np.clip((np.arange(start, stop) + 0.5) * step - 0.5, 0, size - 1)
+    return places((np.arange(start, stop) + 0.5) * step - 0.5, size)
+
+
+def places(at: NDArray[np.floating[Any]], size: int) -> Span:
+    """The neighbours of places along an axis of `size` pixels, 0 at the first pixel's centre.
+
+    Places outside are clipped to the axis.
+    """
+    at = np.clip(at, 0, size - 1)
     first = np.floor(at).astype(np.intp)
     return first, np.minimum(first + 1, size - 1), (at - first).astype(np.float32)
 
@@ -33,6 +44,21 @@ def sampled(planes: NDArray[Any], rows: Span, columns: Span) -> NDArray[np.float
     top, bottom = rows[0][0], rows[1][-1] + 1
     wide = _between(planes[..., top:bottom, :], columns, -1)
     return _between(wide, (rows[0] - top, rows[1] - top, rows[2][:, None]), -2)
+
+
+def above(plane: NDArray[Any], rows: Span, columns: Span, threshold: float) -> Mask:
+    """Where the samples of a plane (H, W) reach a threshold; the samples never lie in memory.
+
+    Returns:
+        (rows, columns) bool.
+    """
+    height, width = len(rows[0]), len(columns[0])
+    result = np.zeros((height, width), np.bool_)
+    if width:
+        for block in row_blocks(height, width):
+            part = rows[0][block], rows[1][block], rows[2][block]
+            np.greater_equal(sampled(plane, part, columns), threshold, out=result[block])
+    return result
 
 
 def _between(planes: NDArray[Any], where: Span, axis: int) -> NDArray[np.float32]:
