@@ -213,6 +213,8 @@ class DetectionSpec:
         scores: Name of (n,): 0 to 1.
         classes: Name of (n,): class numbers.
         masks: Name of (n, h, w): probabilities of that class inside the box.
+        size: Name of a second input, (2,) int64: height and width of the picture in the tensor,
+            without the padding; None where the network has none.
         paste: How a mask gets into the photo: "aligned" as Detectron2, "expanded" as torchvision
             does it (see `ops.paste`).
         overlap: Of two boxes of a class with a larger intersection over union the worse one is
@@ -223,6 +225,7 @@ class DetectionSpec:
     scores: str = "scores"
     classes: str = "classes"
     masks: str = "masks"
+    size: str | None = None
     paste: Literal["aligned", "expanded"] = "aligned"
     overlap: float | None = None
 
@@ -251,8 +254,10 @@ class PromptSpec:
 
     Attributes:
         embedding: Name of what the first file gives and the second takes.
-        points: Name of (1, n, 2): x and y in pixels of the first file's tensor.
-        labels: Name of (1, n): 1 inside, 0 outside, 2 and 3 a box's corners, -1 no point.
+        points: Name of (1, n, 2): x and y in pixels of the first file's tensor, (0, 0) the centre
+            of its first pixel.
+        labels: Name of (1, n), float32: 1 inside, 0 outside, 2 and 3 a box's corners, -1 no point,
+            which stands where there is no box.
         masks: Name of (1, m, h, w): logits over the tensor, m guesses.
         scores: Name of (1, m): predicted IoU of each.
     """

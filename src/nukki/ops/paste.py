@@ -20,9 +20,18 @@ from numpy.typing import NDArray
 
 from nukki.ops.bilinear import Span, above, places, sampled, span
 from nukki.ops.grid import Placement
+from nukki.ops.tiles import row_blocks
 from nukki.types import Alpha, Box, Mask
 
-__all__ = ["Patch", "aligned", "expanded", "nearest_in_photo", "on_grid", "smooth_in_photo"]
+__all__ = [
+    "Patch",
+    "aligned",
+    "expanded",
+    "nearest_in_photo",
+    "on_grid",
+    "smooth_in_photo",
+    "winners_in_photo",
+]
 
 Corners = NDArray[np.float32]
 Values = NDArray[np.float32]
@@ -117,6 +126,8 @@ def on_grid(logits: Values, placement: Placement) -> Values:
         (..., *placement.inner) float32, bilinear between pixel centres.
     """
     height, width = placement.inner
+    if logits.shape[-2:] == placement.grid:
+        return logits[..., :height, :width]
     rows = span(0, height, logits.shape[-2], logits.shape[-2] / placement.grid[0])
     columns = span(0, width, logits.shape[-1], logits.shape[-1] / placement.grid[1])
     return sampled(logits, rows, columns)
@@ -137,6 +148,26 @@ def smooth_in_photo(values: Values, placement: Placement, threshold: float) -> M
     rows = span(0, height, values.shape[0], values.shape[0] / height)
     columns = span(0, width, values.shape[1], values.shape[1] / width)
     return above(values, rows, columns, threshold)
+
+
+def winners_in_photo(values: Values, placement: Placement) -> NDArray[np.uint8]:
+    """Which of several maps, enlarged to the photo, is the highest at each pixel.
+
+    Args:
+        values: (n, h, w) float32, as `on_grid` gives them; at most 256 maps.
+        placement: Where the photo lies in the tensor.
+
+    Returns:
+        (H, W) uint8: the number of the map, the first of equally high ones.
+    """
+    height, width = placement.source
+    rows = span(0, height, values.shape[1], values.shape[1] / height)
+    columns = span(0, width, values.shape[2], values.shape[2] / width)
+    result = np.empty((height, width), np.uint8)
+    for block in row_blocks(height, width, (1 << 18) // len(values)):
+        part = rows[0][block], rows[1][block], rows[2][block]
+        result[block] = sampled(values, part, columns).argmax(axis=0)
+    return result
 
 
 def nearest_in_photo(mask: Mask, placement: Placement) -> Mask:

@@ -6,6 +6,7 @@ the photo, take 60 MB, and a mask of the photo's size is there only while someon
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from nukki.ops.tiles import tight_box
 from nukki.types import Box, Mask
 
-__all__ = ["Corners", "Segment", "segment_of"]
+__all__ = ["Corners", "Segment", "in_order", "segment_of"]
 
 Corners = tuple[float, float, float, float]
 
@@ -93,3 +94,8 @@ def segment_of(
         corners=corners or (box.left, box.top, box.right, box.bottom),
         bits=np.packbits(crop),
     )
+
+
+def in_order(segments: Iterable[Segment]) -> list[Segment]:
+    """Segments, the surest first; of equally sure ones the upper one, then the left one."""
+    return sorted(segments, key=lambda one: (-one.score, one.box.top, one.box.left, one.label))

@@ -1,0 +1,84 @@
+"""Networks that name the class of every pixel: one instance for each class that is there."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nukki.errors import ModelOutputError
+from nukki.ops.grid import fit
+from nukki.ops.paste import on_grid, winners_in_photo
+from nukki.ops.queries import softmax
+from nukki.ops.segments import Segment, in_order, segment_of
+from nukki.runtime.sessions import Session
+from nukki.tasks.answers import chosen, named
+from nukki.types import RGB8, Box, ClassSpec
+from nukki.zoo.cards import ModelCard
+from nukki.zoo.labels import labels_of
+
+__all__ = ["Semantic"]
+
+
+class Semantic:
+    """A network such as DeepLabv3: logits of each class for each pixel.
+
+    Attributes:
+        card: What the network is.
+        session: The loaded file.
+        labels: The label of each class number; empty where it is no thing.
+    """
+
+    def __init__(self, card: ModelCard, session: Session) -> None:
+        self.card = card
+        self.session = session
+        self.labels = labels_of(card.classes or ClassSpec(()))
+
+    def predict(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
+        """Find what is there of each class.
+
+        A class is there if it wins a pixel at the network's resolution; logits are enlarged to the
+        photo before the winner of a pixel is decided. Its score is the mean probability of its
+        pixels.
+
+        Args:
+            image: (H, W, 3) uint8, sRGB.
+            min_score: Leave out what is less sure.
+
+        Returns:
+            One segment for each class, the surest first. They do not overlap.
+
+        Raises:
+            InputError: If `image` is not RGB8.
+            ModelOutputError: If the answer is not a map for each label, or not finite.
+        """
+        tensor, placement = fit(image, self.card.input)
+        name = self.card.input.name or next(iter(self.session.inputs))
+        raw = self._checked(chosen(self.card, self.session.run({name: tensor})))
+        values = on_grid(raw[0], placement)
+        winners = values.argmax(axis=0)
+        present = np.unique(winners)
+        chances = softmax(values, axis=0) if self.card.output.activation == "softmax" else values
+        scores = [float(chances[number][winners == number].mean()) for number in present]
+        owners = winners_in_photo(values[present], placement)
+        everywhere = Box(0, 0, image.shape[1], image.shape[0])
+        found = [
+            segment_of(
+                owners == place,
+                everywhere,
+                placement.source,
+                label=self.labels[number],
+                score=min(max(score, 0.0), 1.0),
+            )
+            for place, (number, score) in enumerate(zip(present, scores, strict=True))
+            if self.labels[number] and score >= min_score
+        ]
+        return in_order(segment for segment in found if segment is not None)
+
+    def _checked(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The answer, if it has a map for each label."""
+        count = len(self.labels)
+        if raw.ndim != 4 or raw.shape[:2] != (1, count) or 0 in raw.shape:
+            message = f"its answer must have shape (1, {count}, ?, ?), got {raw.shape}"
+            error = ModelOutputError(message, hint="correct `classes.labels` on the card")
+            raise named(error, self.card, self.session)
+        return raw
