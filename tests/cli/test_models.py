@@ -91,9 +91,13 @@ def test_list_is_a_table(run):
 
 def test_list_is_filtered(run):
     _, out, _ = run("list", "--commercial-use", "no", "--json")
-    assert [row["name"] for row in json.loads(out)] == ["bria-rmbg"]
-    code, out, _ = run("list", "--task", "inpainting")
+    rows = json.loads(out)
+    assert {"bria-rmbg", "indexnet"} <= {row["name"] for row in rows}
+    assert {row["commercial_use"] for row in rows} == {"no"}
+    code, out, _ = run("list", "--task", "inpainting", "--commercial-use", "no")
     assert (code, len(out.splitlines())) == (0, 1)
+    _, out, _ = run("list", "--task", "inpainting", "--json")
+    assert {"lama", "migan"} <= {row["name"] for row in json.loads(out)}
     assert run("list", "--task", "nonsense")[0] == 2
 
 

@@ -20,7 +20,16 @@ from nukki.ops.bilinear import sampled, span
 from nukki.ops.sides import nearest, shortest_edge
 from nukki.types import RGB8, Alpha, InputSpec, OutputSpec, Tensor
 
-__all__ = ["Placement", "enlarge", "fit", "reduction", "to_map", "unfit"]
+__all__ = [
+    "Placement",
+    "check_picture",
+    "enlarge",
+    "fit",
+    "reduction",
+    "to_map",
+    "to_values",
+    "unfit",
+]
 
 _KERNELS = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -72,6 +81,13 @@ def _place(height: int, width: int, spec: InputSpec) -> Placement:
     return Placement((height, width), grid, grid if spec.fit == "round" else inner)
 
 
+def check_picture(image: RGB8) -> None:
+    """Refuse what is no (H, W, 3) uint8 with an `InputError`."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        message = f"`image` must be (height, width, 3) uint8, got {image.shape} {image.dtype}"
+        raise InputError(message, hint="use Picture.rgb8()")
+
+
 def fit(image: RGB8, spec: InputSpec) -> tuple[Tensor, Placement]:
     """Bring a picture onto a network's grid: size, scale, mean, std, channel order.
 
@@ -85,9 +101,7 @@ def fit(image: RGB8, spec: InputSpec) -> tuple[Tensor, Placement]:
     Raises:
         InputError: If `image` is not (H, W, 3) uint8.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        message = f"`image` must be (height, width, 3) uint8, got {image.shape} {image.dtype}"
-        raise InputError(message, hint="use Picture.rgb8()")
+    check_picture(image)
     placement = _place(image.shape[0], image.shape[1], spec)
     small = _resample(image, placement.inner, spec)
     scale = max(float(small.max()), 1.0) if spec.scale == "own-maximum" else spec.scale
@@ -119,7 +133,14 @@ def _resample(image: RGB8, size: tuple[int, int], spec: InputSpec) -> NDArray[np
 
 
 def to_map(raw: NDArray[np.float32], placement: Placement, spec: OutputSpec) -> Alpha:
-    """A network's answer as an alpha at grid resolution, the padding cut away.
+    """A network's answer as an alpha at grid resolution: `to_values`, clipped to 0..1."""
+    return np.asarray(np.clip(to_values(raw, placement, spec), 0.0, 1.0), np.float32)
+
+
+def to_values(
+    raw: NDArray[np.float32], placement: Placement, spec: OutputSpec
+) -> NDArray[np.float32]:
+    """A network's answer at grid resolution, activated, the padding cut away.
 
     Args:
         raw: (h, w), or with leading axes of length 1.
@@ -127,7 +148,7 @@ def to_map(raw: NDArray[np.float32], placement: Placement, spec: OutputSpec) -> 
         spec: The card's output.
 
     Returns:
-        float32 in 0..1 of shape `placement.inner`. A flat answer under "min-max" is all zero.
+        float32 of shape `placement.inner`. A flat answer under "min-max" is all zero.
 
     Raises:
         ModelOutputError: If the shape is not the grid's.
@@ -146,7 +167,7 @@ def to_map(raw: NDArray[np.float32], placement: Placement, spec: OutputSpec) -> 
         if high - low < 1e-6:
             return np.zeros(placement.inner, np.float32)
         values = (values - low) / (high - low)
-    return np.asarray(np.clip(values, 0.0, 1.0), np.float32)
+    return np.asarray(values, np.float32)
 
 
 def enlarge(values: Alpha, height: int, width: int) -> Alpha:

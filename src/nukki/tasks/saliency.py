@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nukki.errors import ModelOutputError
 from nukki.ops.grid import fit, reduction, to_map
 from nukki.runtime.sessions import Session
+from nukki.tasks.answers import chosen, named
 from nukki.types import RGB8, Alpha
 from nukki.zoo.cards import ModelCard
 
@@ -45,20 +44,8 @@ class Saliency:
         tensor, placement = fit(image, self.card.input)
         name = self.card.input.name or next(iter(self.session.inputs))
         answers = self.session.run({name: tensor})
-        wanted = self.card.output
-        if wanted.name is not None:
-            raw = answers.get(wanted.name)
-        else:
-            raw = list(answers.values())[wanted.index] if self._has(len(answers)) else None
-        if raw is None:
-            message = f"`{self.card.name}` has no output {wanted.name or wanted.index!r}"
-            hint = f"its outputs are {', '.join(answers)}: name one on the card"
-            raise ModelOutputError(message, hint=hint)
+        raw = chosen(self.card, answers)
         try:
-            return to_map(np.asarray(raw, np.float32), placement, wanted)
+            return to_map(raw, placement, self.card.output)
         except ModelOutputError as error:
-            message = f"`{self.card.name}` ({self.session.path.name}): {error.message}"
-            raise ModelOutputError(message, hint=error.hint) from error
-
-    def _has(self, count: int) -> bool:
-        return -count <= self.card.output.index < count
+            raise named(error, self.card, self.session) from error

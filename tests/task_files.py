@@ -1,0 +1,69 @@
+"""Tiny networks in ONNX's own text, sessions that remember, and the facts of the parity data."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import onnx.parser
+
+from nukki.runtime.sessions import get_session
+from nukki.zoo.cards import load_card
+
+PARITY = Path(__file__).parent / "nets" / "parity"
+HEAD = '<ir_version: 9, opset_import: ["" : {opset}]>\n'
+
+
+def network(folder, text, name="tiny", opset=17):
+    """A session of a graph in ONNX's text: `n (float[1,4,H,W] x) => (float[1,1,H,W] y) {...}`."""
+    path = Path(folder) / f"{name}.onnx"
+    path.write_bytes(onnx.parser.parse_model(HEAD.format(opset=opset) + text).SerializeToString())
+    return get_session(path, device="cpu", threads=1)
+
+
+def channel(number, count=1):
+    """Text of a node that takes `count` channels of `x` from `number` on, and gives `y`."""
+    return f"""
+    <int64[1] first = {{{number}}}, int64[1] last = {{{number + count}}}, int64[1] axis = {{1}}>
+    {{ y = Slice(x, first, last, axis) }}
+    """
+
+
+def card(folder, text, name="tiny"):
+    """A card of the user's with these lines."""
+    path = Path(folder) / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_card(path, brief=True)
+
+
+class Spy:
+    """A session that remembers the inputs of every run."""
+
+    def __init__(self, session):
+        self.path = session.path
+        self.inputs = session.inputs
+        self.seen = []
+        self._session = session
+
+    def run(self, inputs, **options):
+        self.seen.append(inputs)
+        return self._session.run(inputs, **options)
+
+
+def official_inputs(name):
+    """(pictures and masks by name, tensors by name, parts) of the first call of a parity case."""
+    manifest = json.loads((PARITY / name / "manifest.json").read_text())
+    spec = importlib.util.spec_from_file_location("parity_weights", PARITY / "weights.py")
+    weights = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(weights)
+    makers = {"image": weights.image, "mask": weights.mask, "trimap": weights.trimap}
+    arrays = {}
+    for key, about in manifest["input_arrays"].items():
+        kind = about["made_by"].removeprefix("weights.").partition("(")[0]
+        arrays[key] = makers[kind](manifest["seed"], f"{name}/{key}", *about["shape"][:2])
+    call = manifest["calls"][0]
+    tensors = {i["name"]: weights.net_input(i["parts"], arrays) for i in call["inputs"]}
+    used = [part["array"] for part in call["inputs"][0]["parts"]]
+    other = [part["array"] for i in call["inputs"] for part in i["parts"]][-1]
+    return arrays[used[0]], arrays[other], tensors
