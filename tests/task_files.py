@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx.parser
 
+from nukki import settings
 from nukki.runtime.sessions import get_session
 from nukki.zoo.cards import load_card
 
@@ -35,6 +36,24 @@ def card(folder, text, name="tiny"):
     path = Path(folder) / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
     return load_card(path, brief=True)
+
+
+def at_home(name, task, text, tables, *, file="net.onnx"):
+    """Put a network and its full card where those of the user's lie; it has a name then."""
+    words = f"""
+    name = "{name}"
+    title = "A net"
+    task = "{task}"
+    commercial_use = "yes"
+    origin = "https://example.org/net"
+    files = [{{ name = "{file}" }}]
+    licence = {{ code = "MIT", weights = "MIT", data = "made up" }}
+    """
+    folder = settings.models_folder() / name
+    for place in (folder, settings.cards_folder()):
+        place.mkdir(parents=True, exist_ok=True)
+    (settings.cards_folder() / f"{name}.toml").write_text(words + tables, encoding="utf-8")
+    network(folder, text, name=file.removesuffix(".onnx"))
 
 
 class Spy:

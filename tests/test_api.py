@@ -12,9 +12,21 @@ from PIL import Image
 
 import nukki
 from helpers import frozen, tiny_card, tiny_network
-from nukki.errors import CardError, InputError, LimitExceeded, ModelOutputError, UnknownModel
+from nukki.api import load_as
+from nukki.errors import (
+    CardError,
+    FetchError,
+    InputError,
+    LimitExceeded,
+    ModelOutputError,
+    UnknownModel,
+)
 from nukki.io.images import Picture
 from nukki.io.png import encode_png
+from nukki.tasks.inpainting import Inpainting
+from nukki.tasks.matting import Matting
+from nukki.tasks.saliency import Saliency
+from task_files import at_home, channel
 
 
 def with_alpha(pixels):
@@ -195,6 +207,68 @@ def test_replacing_by_nothing(blob, tiny):
 
 
 # networks
+
+
+MATTING = """
+input.size = [64, 64]
+input.fit = "pad"
+input.multiple = 32
+[output]
+[matting]
+"""
+RED = "red (float[1,4,H,W] x) => (float[1,1,H,W] y)" + channel(0)
+
+
+def test_edges_drawn_anew_by_a_matting_network(blob, tiny):
+    at_home("mine", "matting", RED, MATTING)
+    plain, cut = nukki.remove(blob, **tiny), nukki.remove(blob, matting="mine", **tiny)
+    redrawn = cut.alpha != plain.alpha
+    assert redrawn.any()
+    np.testing.assert_allclose(cut.alpha[redrawn], blob[redrawn][:, 0] / 255, atol=1e-6)
+    far = np.hypot(*(np.indices(blob.shape[:2]) - np.array([45, 60])[:, None, None])) > 34
+    np.testing.assert_array_equal(cut.alpha[far], 0)
+
+
+def test_a_network_of_each_kind_is_loaded_by_its_task(tmp_path):
+    at_home("mine", "matting", RED, MATTING)
+    assert isinstance(nukki.load("mine"), Matting)
+    echo = "echo (float[1,4,H,W] x) => (float[1,3,H,W] y)" + channel(0, 3)
+    at_home("fills", "inpainting", echo, MATTING.replace("matting", "inpainting"))
+    fills = load_as(Inpainting, "fills", threads=1)
+    image, mask = np.full((5, 7, 3), 9, np.uint8), np.eye(5, 7, dtype=bool)
+    np.testing.assert_array_equal(fills.fill(image, mask), image)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        (Saliency, "lama", "`lama` must be a network for saliency, got one for inpainting"),
+        (Matting, "subject", "`subject` must be a network for matting, got one for saliency"),
+        (Inpainting, "indexnet", "`indexnet` must be a network for inpainting"),
+    ],
+)
+def test_a_network_for_something_else_is_refused_before_it_is_fetched(kind, name, said):
+    with pytest.raises(InputError) as caught:
+        load_as(kind, name, accept_licence=True)
+    assert said in str(caught.value)
+    assert "models list --task" in caught.value.hint
+
+
+def test_networks_that_nothing_runs(tmp_path):
+    file, card = tiny_network(tmp_path), tmp_path / "boxes.toml"
+    card.write_text('task = "detection"\ninput.size = [32, 32]\n[output]\n')
+    with pytest.raises(InputError, match="for detection") as caught:
+        nukki.load(file, card=str(card))
+    assert "saliency" in caught.value.hint
+    card.write_text('task = "prompted"\ninput.size = [32, 32]\n[prompts]\n')
+    with pytest.raises(InputError, match="two files"):
+        nukki.load(file, card=str(card))
+
+
+def test_a_network_that_has_to_be_converted_says_how(blob, tiny):
+    with pytest.raises(FetchError, match="checkpoint") as caught:
+        nukki.remove(blob, matting="vitmatte-s", **tiny)
+    assert "nukki models get vitmatte-s" in caught.value.hint
 
 
 def test_loading_and_listing():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 from os import PathLike
-from typing import Unpack
+from pathlib import Path
+from typing import TypeAlias, TypeVar, Unpack
 
 from nukki import settings
 from nukki.errors import InputError
@@ -15,12 +16,33 @@ from nukki.pipelines.backgrounds import Colour, Source, background_of
 from nukki.pipelines.options import CallKeywords, RemoveKeywords, RemoveOptions
 from nukki.pipelines.results import Cutout
 from nukki.runtime.sessions import get_session
+from nukki.tasks.inpainting import Inpainting
+from nukki.tasks.instances import Instances
+from nukki.tasks.matting import Matting
+from nukki.tasks.prompted import Prompted
 from nukki.tasks.saliency import Saliency
+from nukki.tasks.semantic import Semantic
 from nukki.zoo import catalog
 from nukki.zoo.cards import CommercialUse, ModelCard, Task
 from nukki.zoo.fetch import ensure
+from nukki.zoo.store import graphs
 
-__all__ = ["list_models", "load", "read", "remove", "replace"]
+__all__ = ["list_models", "load", "load_as", "read", "remove", "replace"]
+
+Network: TypeAlias = Saliency | Semantic | Instances | Prompted | Matting | Inpainting
+Kind = TypeVar("Kind", Saliency, Semantic, Instances, Matting, Inpainting)
+
+# What runs the networks of a task; a network that is asked (`Prompted`) has two files.
+_KINDS: dict[
+    Task,
+    type[Saliency] | type[Semantic] | type[Instances] | type[Matting] | type[Inpainting],
+] = {
+    "saliency": Saliency,
+    "semantic": Semantic,
+    "instances": Instances,
+    "matting": Matting,
+    "inpainting": Inpainting,
+}
 
 
 def read(
@@ -69,8 +91,8 @@ def remove(
         background: What `Cutout.save` puts behind the subject: a colour ("white", "#ff8800",
             (255, 136, 0)) or a picture.
         **options: Fields of `pipelines.options.RemoveOptions`: model, card, subject, edges,
-            threshold, binary, fill_holes, drop_specks, largest, grow, feather, feather_out, invert,
-            colours, hidden, sharpen, crop.
+            matting, threshold, binary, fill_holes, drop_specks, largest, grow, feather,
+            feather_out, invert, colours, hidden, sharpen, crop.
 
     Returns:
         The cut-out. That there is no subject is an answer, not an error: `Cutout.found` is False.
@@ -81,11 +103,26 @@ def remove(
     wish = _options(options)
     behind = None if background is None else background_of(background)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
-    network = load(
-        wish.model, card=wish.card, device=device, threads=threads, accept_licence=accept_licence
+    matting = None
+    if wish.matting is not None:
+        matting = load_as(
+            Matting, wish.matting, device=device, threads=threads, accept_licence=accept_licence
+        )
+    network = load_as(
+        Saliency,
+        wish.model,
+        card=wish.card,
+        device=device,
+        threads=threads,
+        accept_licence=accept_licence,
     )
     return removal.remove(
-        picture, wish, network, background=behind, threads=threads or settings.threads()
+        picture,
+        wish,
+        network,
+        matting=matting,
+        background=behind,
+        threads=threads or settings.threads(),
     )
 
 
@@ -108,7 +145,7 @@ def load(
     device: str | None = None,
     threads: int | None = None,
     accept_licence: bool = False,
-) -> Saliency:
+) -> Network:
     """Load a network, fetching its verified file first if need be.
 
     Args:
@@ -118,16 +155,68 @@ def load(
         threads: See `remove`.
         accept_licence: See `remove`.
 
+    Returns:
+        What runs it, by its task: `tasks.saliency.Saliency`, `tasks.matting.Matting`, …
+
     Raises:
         UnknownModel: If there is no such model; near matches are in the hint.
+        InputError: If nothing runs networks of its task.
         FetchError: If its file could not be had.
         ProviderError: If the device did not load.
     """
     model, path = catalog.card_for(str(name_or_path), card)
-    if path is None:
-        path = ensure(model, accept_licence=accept_licence)
-    session = get_session(path, device=device or settings.device(), threads=threads)
-    return Saliency(model, session)
+    kind = _KINDS.get(model.task)
+    if kind is None and model.task != "prompted":
+        message = f"`{model.name}` is a network for {model.task}, which nothing here runs"
+        raise InputError(message, hint=f"networks are run for {', '.join(_KINDS)}")
+    paths = _paths(model, path, accept_licence=accept_licence)
+    where = device or settings.device()
+    if kind is not None:
+        return kind(model, get_session(paths[0], device=where, threads=threads))
+    if len(paths) < 2:
+        message = f"`{model.name}` needs the two files of its card, got `{paths[0]}` alone"
+        raise InputError(
+            message, hint="put its card into the folder of `nukki models path --cards`"
+        )
+    encoder, decoder = (get_session(each, device=where, threads=threads) for each in paths[:2])
+    return Prompted(model, encoder, decoder)
+
+
+def load_as(
+    kind: type[Kind],
+    name_or_path: str | PathLike[str],
+    *,
+    card: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    accept_licence: bool = False,
+) -> Kind:
+    """Load a network of one kind; the arguments are those of `load`.
+
+    Args:
+        kind: `Saliency`, `Semantic`, `Instances`, `Matting` or `Inpainting`.
+        name_or_path: See `load`.
+        card: See `load`.
+        device: See `load`.
+        threads: See `load`.
+        accept_licence: See `load`.
+
+    Raises:
+        InputError: If the network is for something else; nothing is fetched then.
+        UnknownModel, FetchError, ProviderError: As `load`.
+    """
+    model, path = catalog.card_for(str(name_or_path), card)
+    catalog.check_task(model, next(task for task, other in _KINDS.items() if other is kind))
+    paths = _paths(model, path, accept_licence=accept_licence)
+    return kind(model, get_session(paths[0], device=device or settings.device(), threads=threads))
+
+
+def _paths(model: ModelCard, path: Path | None, *, accept_licence: bool) -> tuple[Path, ...]:
+    """The user's own file, or those of the card, fetched if they are not there."""
+    if path is not None:
+        return (path,)
+    ensure(model, accept_licence=accept_licence)
+    return graphs(model)
 
 
 def list_models(

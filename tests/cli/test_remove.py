@@ -57,6 +57,28 @@ def test_a_real_photo_through_the_embedded_network(nukki, place, astronaut):
     assert pixels[5, 5, 3] < 64
 
 
+def test_a_matting_network_by_name(cut, photos, red, capsys):
+    from task_files import at_home, channel
+
+    tables = 'input.size = [64, 64]\ninput.fit = "pad"\ninput.multiple = 32\n[output]\n[matting]'
+    at_home("mine", "matting", "m (float[1,4,H,W] x) => (float[1,1,H,W] y)" + channel(3), tables)
+    photos("a.jpg")
+    assert cut("a.jpg", "--matting", "mine") == 0
+    _, _, pixels = opened("a.png")
+    assert set(np.unique(pixels[..., 3])) == {0, 128, 255}  # the trimap itself
+    for name, code, hint in (
+        ("subject", 2, "models list --task matting"),
+        ("minne", 2, "use mine"),
+        ("indexnet", 1, "models get indexnet"),
+        ("net.onnx", 2, "models path --cards"),
+    ):
+        capsys.readouterr()
+        assert cut("a.jpg", "--overwrite", "--matting", name) == code
+        told = capsys.readouterr().err
+        assert name in told
+        assert hint in told
+
+
 def test_the_command_line_gives_what_the_library_gives(cut, photos, red):
     photos("a.png")
     assert cut("a.png", "--threshold", "0.2,0.8", "--grow", "1", "--crop=3") == 0

@@ -32,6 +32,7 @@ def test_every_option_has_a_line_of_help_and_a_default(table):
         (RemoveOptions, {"edges": "soft"}, "none, fast, auto, best"),
         (RemoveOptions, {"colours": "guess"}, "estimate, keep"),
         (RemoveOptions, {"hidden": "black"}, "zero, keep, bleed"),
+        (RemoveOptions, {"matting": "my/net.ONNX"}, "the name of a network, got `my/net.ONNX`"),
         (RemoveOptions, {"feather": -0.5}, "at least 0, got -0.5"),
         (RemoveOptions, {"feather": float("nan")}, "at least 0, got nan"),
         (RemoveOptions, {"feather": float("inf")}, "at least 0, got inf"),

@@ -10,6 +10,7 @@ import pytest
 from helpers import averaged, disc_truth, frozen, photo, texture
 from nukki.io.images import Picture
 from nukki.ops import alpha as shape
+from nukki.ops.trimap import from_alpha, usual_radius
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.remove import adjust, remove
 
@@ -139,6 +140,52 @@ def test_the_network_sees_the_picture_reduced_as_far_as_it_allows(allowed, shown
         assert (height, width) == shown
     else:
         assert 1500 / 5 <= height <= 1500 / 2
+
+
+class Matter:
+    """Answers every unknown pixel with one value, and remembers what it was shown."""
+
+    def __init__(self, value):
+        self.value = np.float32(value)
+        self.calls = []
+
+    def predict(self, image, trimap):
+        self.calls.append((image, trimap))
+        return np.where(trimap == 128, self.value, (trimap == 255).astype(np.float32))
+
+
+@pytest.mark.parametrize("edges", ["none", "auto"])
+def test_matting_draws_the_band_around_the_edge_anew(depth, edges):
+    picture, truth, mapper = scene(dtype=depth)
+    plain = remove(picture, RemoveOptions(edges=edges), mapper)
+    matter = Matter(0.25)
+    cut = remove(picture, RemoveOptions(edges=edges), mapper, matting=matter)
+    ((image, trimap),) = matter.calls
+    np.testing.assert_array_equal(image, picture.rgb8())
+    np.testing.assert_array_equal(trimap, from_alpha(plain.alpha, usual_radius(240, 320)))
+    np.testing.assert_array_equal(cut.alpha[trimap == 128], 0.25)
+    np.testing.assert_array_equal(cut.alpha[trimap == 255], 1)
+    np.testing.assert_array_equal(cut.alpha[trimap == 0], 0)
+    band = (truth > 0.02) & (truth < 0.98)
+    assert (trimap[band] == 128).mean() > 0.95
+    assert (trimap == 128).mean() < 0.25
+    rgba = cut.rgba()
+    np.testing.assert_array_equal(rgba[trimap == 255][:, :3], picture.pixels[trimap == 255])
+
+
+def test_matting_comes_before_what_the_user_wishes():
+    picture, _, mapper = scene()
+    cut = remove(picture, RemoveOptions(binary=True, invert=True), mapper, matting=Matter(0.25))
+    solid = remove(picture, RemoveOptions(), mapper, matting=Matter(0.25)).alpha == 1
+    np.testing.assert_array_equal(cut.alpha, ~solid)
+
+
+def test_without_a_subject_there_is_no_matting():
+    picture, _, _ = scene()
+    matter = Matter(1)
+    cut = remove(picture, RemoveOptions(), Mapper(np.full((32, 32), 0.3)), matting=matter)
+    assert not cut.found
+    assert matter.calls == []
 
 
 def test_inverting_keeps_what_is_behind():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nukki.cli.progress import is_shown
 from nukki.pipelines.options import RunOptions
+
+if TYPE_CHECKING:
+    from nukki.zoo.cards import Task
 
 __all__ = ["add_fetching", "loading", "ready"]
 
@@ -23,6 +26,7 @@ def add_fetching(parser: argparse._ActionsContainer) -> None:
 def ready(
     model: str,
     *,
+    task: Task = "saliency",
     card: str | None = None,
     run: RunOptions,
     accept_licence: bool = False,
@@ -37,12 +41,14 @@ def ready(
     Raises:
         UnknownModel, CardError, FetchError, ProviderError: As the catalogue, the fetching and the
             runtime say.
+        InputError: If the network is for another task.
     """
     from nukki import api
-    from nukki.zoo.catalog import card_for
+    from nukki.zoo.catalog import card_for, check_task
     from nukki.zoo.fetch import ensure
 
     found, file = card_for(model, card)
+    check_task(found, task)
     if file is None:
         bar = _Bar(f"fetching {found.name}", shown=is_shown(quiet=quiet))
         try:

@@ -256,14 +256,14 @@ def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
     """
     from nukki.cli.network import ready
 
-    ready(
-        job.remove.model,
-        card=job.remove.card,
-        run=job.run,
-        accept_licence=args.accept_licence,
-        offline=args.offline,
-        quiet=args.quiet,
-    )
+    terms = {
+        "accept_licence": args.accept_licence,
+        "offline": args.offline,
+        "quiet": args.quiet,
+    }
+    if job.remove.matting is not None:
+        ready(job.remove.matting, task="matting", run=job.run, **terms)
+    ready(job.remove.model, card=job.remove.card, run=job.run, **terms)
     if planned.folder is not None:
         try:
             planned.folder.mkdir(parents=True, exist_ok=True)

@@ -163,13 +163,15 @@ def network_for(
     Raises:
         InputError: If the network does not take that size.
     """
-    network = api.load(model, card=card, device=device, threads=threads, accept_licence=licence)
+    network = api.load_as(
+        Saliency, model, card=card, device=device, threads=threads, accept_licence=licence
+    )
     if size is None:
         return network
     spec = network.card.input
     shape = network.session.inputs[spec.name or next(iter(network.session.inputs))]
     fixed = [side for side in shape[-2:] if isinstance(side, int) and side != size]
-    if fixed or spec.fit == "pad":
+    if fixed or spec.fit in ("pad", "round"):
         takes = f"{shape[-2]} × {shape[-1]}" if fixed else "the picture's own size"
         message = f"`{model}` cannot be run at {size}: it takes {takes}"
         raise InputError(message, hint="leave out --size for this network")

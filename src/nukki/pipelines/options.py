@@ -117,6 +117,11 @@ class RemoveOptions:
     edges: Edges = option(
         "auto", "how edges are refined at full resolution", choices=("none", "fast", "auto", "best")
     )
+    matting: str | None = option(
+        None,
+        "draw the edge anew by a matting network: indexnet, vitmatte-s, … (default: none)",
+        metavar="NAME",
+    )
     threshold: tuple[float, float] | None = option(
         None, "alpha below LOW becomes 0, above HIGH 1, linear between", metavar="LOW,HIGH"
     )
@@ -149,6 +154,10 @@ class RemoveOptions:
     def __post_init__(self) -> None:
         _one_of("subject", self.subject, ("auto", "salient"))
         _one_of("edges", self.edges, ("none", "fast", "auto", "best"))
+        if self.matting is not None and self.matting.lower().endswith(".onnx"):
+            message = f"`matting` must be the name of a network, got `{self.matting}`"
+            hint = "put its card into the folder of `nukki models path --cards`, then give its name"
+            raise InputError(message, hint=hint)
         _one_of("colours", self.colours, ("estimate", "keep"))
         _one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
         _at_least("feather", self.feather, 0)
@@ -174,6 +183,7 @@ class RemoveKeywords(TypedDict, total=False):
     card: str | None
     subject: Literal["auto", "salient"]
     edges: Edges
+    matting: str | None
     threshold: tuple[float, float] | None
     binary: bool
     fill_holes: bool

@@ -1,4 +1,4 @@
-"""Cutting out: map → edges → what the user asked for → colours."""
+"""Cutting out: map → edges → matting, if wished → what the user asked for → colours."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from nukki.ops.grid import enlarge
 from nukki.ops.measures import confidence
 from nukki.ops.reduce import box_reduce
 from nukki.ops.refine import Refinement, guide_factor, make_guide, refine
+from nukki.ops.trimap import from_alpha, usual_radius
 from nukki.pipelines.backgrounds import Background
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.results import Cutout
-from nukki.types import RGB8, Alpha, Pixels
+from nukki.types import RGB8, Alpha, Pixels, Trimap
 
-__all__ = ["Mapper", "remove"]
+__all__ = ["Mapper", "Matter", "remove"]
 
 REFINEMENTS = {
     "fast": Refinement(),
@@ -44,11 +45,20 @@ class Mapper(Protocol):
         ...
 
 
+class Matter(Protocol):
+    """What draws edges anew: `tasks.matting.Matting`, or anything that takes a trimap."""
+
+    def predict(self, image: RGB8, trimap: Trimap) -> Alpha:
+        """The alpha of the picture, exact where the trimap knows it."""
+        ...
+
+
 def remove(
     picture: Picture,
     options: RemoveOptions,
     mapper: Mapper,
     *,
+    matting: Matter | None = None,
     background: Background | None = None,
     threads: int = 1,
 ) -> Cutout:
@@ -56,8 +66,10 @@ def remove(
 
     Args:
         picture: The photo.
-        options: What is wished; `model`, `card` and `background` are resolved by the caller.
+        options: What is wished; `model`, `card`, `matting` and `background` are resolved by the
+            caller.
         mapper: Finds the subject.
+        matting: Draws the edge anew, in a band around the one that the other steps found.
         background: What `Cutout.save` puts behind the subject.
         threads: How many threads the steps after the network may use. The result does not
             depend on it.
@@ -81,6 +93,9 @@ def remove(
     else:
         how = REFINEMENTS[options.edges]
         alpha = refine(picture.pixels, subject, how, guide=guide, threads=threads)
+    if matting is not None and found:
+        trimap = from_alpha(alpha, usual_radius(height, width))
+        alpha = matting.predict(picture.rgb8(), trimap)
     alpha = adjust(alpha, options)
     if picture.alpha is not None:
         # What the file had cut away stays away.

@@ -16,7 +16,17 @@ from nukki import settings
 from nukki.errors import CardError, InputError, UnknownModel
 from nukki.zoo.cards import CommercialUse, ModelCard, Task, load_card
 
-__all__ = ["broken", "card_for", "card_path", "cards", "find", "is_own", "names", "own_names"]
+__all__ = [
+    "broken",
+    "card_for",
+    "card_path",
+    "cards",
+    "check_task",
+    "find",
+    "is_own",
+    "names",
+    "own_names",
+]
 
 CARDS = Path(__file__).parent / "cards"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -78,6 +88,17 @@ def find(name: str) -> ModelCard:
     message = f"`{name}` is not the name of a model"
     hint = f"use {' or '.join(near)}" if near else "run `nukki models list` for the names"
     raise UnknownModel(message, hint=hint)
+
+
+def check_task(card: ModelCard, task: Task) -> None:
+    """Refuse a network that is for something else, before anything of it is fetched.
+
+    Raises:
+        InputError: If the card's task is another one.
+    """
+    if card.task != task:
+        message = f"`{card.name}` must be a network for {task}, got one for {card.task}"
+        raise InputError(message, hint=f"choose one of `nukki models list --task {task}`")
 
 
 def card_path(name: str) -> Path:
