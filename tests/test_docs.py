@@ -186,6 +186,23 @@ def test_local_links_are_found():
     assert local_links(text) == ["b.md", "d/e.png"]
 
 
+# --- cards
+
+
+def cards_in(text):
+    """Fenced blocks of TOML."""
+    return re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_cards_on_the_api_page_are_cards():
+    from nukki.zoo.cards import parse_card
+
+    tasks = {
+        parse_card(card, source="x", brief=True).task for card in cards_in(read("docs/api.md"))
+    }
+    assert {"saliency", "matting", "inpainting"} <= tasks
+
+
 # --- models, versions
 
 
