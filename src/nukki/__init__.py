@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nukki.api import list_models, load, read, remove, replace
+    from nukki.api import list_models, load, read, remove, replace, segment
     from nukki.errors import (
         CardError,
         ChecksumMismatch,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UnknownModel,
     )
     from nukki.io.images import Picture
-    from nukki.pipelines.results import Cutout
+    from nukki.pipelines.results import Cutout, Instance, Segmentation
     from nukki.types import Box, Point
     from nukki.zoo.cards import ModelCard
 
@@ -40,6 +40,8 @@ __version__ = "0.1.0"
 _HOME = {
     "Box": "types",
     "Cutout": "pipelines.results",
+    "Instance": "pipelines.results",
+    "Segmentation": "pipelines.results",
     "ModelCard": "zoo.cards",
     "Picture": "io.images",
     "Point": "types",
@@ -48,6 +50,7 @@ _HOME = {
     "read": "api",
     "remove": "api",
     "replace": "api",
+    "segment": "api",
     **dict.fromkeys(
         (
             "CardError",
@@ -75,6 +78,7 @@ __all__ = [
     "Cutout",
     "FetchError",
     "InputError",
+    "Instance",
     "LimitExceeded",
     "MissingExtra",
     "ModelCard",
@@ -86,12 +90,14 @@ __all__ = [
     "Picture",
     "Point",
     "ProviderError",
+    "Segmentation",
     "UnknownModel",
     "list_models",
     "load",
     "read",
     "remove",
     "replace",
+    "segment",
 ]
 
 

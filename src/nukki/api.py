@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias, TypeVar, Unpack
+from typing import Any, TypeAlias, TypeVar, Unpack
 
 from nukki import settings
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
 from nukki.pipelines import remove as removal
+from nukki.pipelines import segment as segmenting
 from nukki.pipelines.backgrounds import Colour, Source, background_of
-from nukki.pipelines.options import CallKeywords, RemoveKeywords, RemoveOptions
-from nukki.pipelines.results import Cutout
+from nukki.pipelines.options import (
+    CallKeywords,
+    RemoveKeywords,
+    RemoveOptions,
+    SegmentKeywords,
+    SegmentOptions,
+)
+from nukki.pipelines.results import Cutout, Segmentation
 from nukki.runtime.sessions import get_session
 from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.instances import Instances
@@ -27,9 +35,10 @@ from nukki.zoo.cards import CommercialUse, ModelCard, Task
 from nukki.zoo.fetch import ensure
 from nukki.zoo.store import graphs
 
-__all__ = ["list_models", "load", "load_as", "read", "remove", "replace"]
+__all__ = ["list_models", "load", "load_as", "read", "remove", "replace", "segment"]
 
 Network: TypeAlias = Saliency | Semantic | Instances | Prompted | Matting | Inpainting
+Options = TypeVar("Options", RemoveOptions, SegmentOptions)
 Kind = TypeVar("Kind", Saliency, Semantic, Instances, Matting, Inpainting)
 
 # What runs the networks of a task; a network that is asked (`Prompted`) has two files.
@@ -100,7 +109,7 @@ def remove(
     Raises:
         NukkiError: See its tree in `nukki.errors`.
     """
-    wish = _options(options)
+    wish = _checked(RemoveOptions, "remove", options)
     behind = None if background is None else background_of(background)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
     matting = None
@@ -136,6 +145,55 @@ def replace(image: Source, background: Source | Colour, **options: Unpack[CallKe
     """
     behind = background_of(background)  # a wrong one is told before the work
     return remove(image, **options).over(behind)
+
+
+def segment(
+    image: Source,
+    what: str = "all",
+    *,
+    device: str | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = None,
+    allow_truncated: bool = False,
+    accept_licence: bool = False,
+    **options: Unpack[SegmentKeywords],
+) -> Segmentation:
+    """Tell the people and objects of a photo apart.
+
+    Args:
+        image: Whatever `read` takes.
+        what: "all", "people", or labels of the network between commas ("person,dog").
+        device: See `remove`.
+        threads: See `remove`.
+        max_pixels: See `read`.
+        allow_truncated: See `read`.
+        accept_licence: See `remove`.
+        **options: The other fields of `pipelines.options.SegmentOptions`: instances (the network,
+            which has to be named), card, min_score.
+
+    Returns:
+        The things, the surest first; empty where there is nothing of what was asked for.
+
+    Raises:
+        NukkiError: See its tree in `nukki.errors`.
+    """
+    wish = _checked(SegmentOptions, "segment", {**options, "what": what})
+    segmenting.check_named(wish.instances)
+    picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
+    card, _ = catalog.card_for(wish.instances, wish.card)
+    segmenting.check_finder(card)
+    terms: dict[str, Any] = {
+        "card": wish.card,
+        "device": device,
+        "threads": threads,
+        "accept_licence": accept_licence,
+    }
+    finder: segmenting.Finder
+    if card.task == "semantic":
+        finder = load_as(Semantic, wish.instances, **terms)
+    else:
+        finder = load_as(Instances, wish.instances, **terms)
+    return segmenting.segment(picture, finder, what=wish.what, min_score=wish.min_score)
 
 
 def load(
@@ -232,14 +290,14 @@ def list_models(
     return catalog.cards(task=task, commercial_use=commercial_use)
 
 
-def _options(options: RemoveKeywords) -> RemoveOptions:
+def _checked(kind: type[Options], function: str, options: Mapping[str, Any]) -> Options:
     """The options as a checked table; an unknown one is an error with near matches."""
     import difflib
 
-    known = [f.name for f in fields(RemoveOptions)]
+    known = [f.name for f in fields(kind)]
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            message = f"`{name}` is not an option of remove"
+            message = f"`{name}` is not an option of {function}"
             raise InputError(message, hint=f"did you mean {near[0]}?" if near else None)
-    return RemoveOptions(**options)
+    return kind(**options)

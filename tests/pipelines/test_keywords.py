@@ -5,7 +5,13 @@ from dataclasses import fields
 from typing import get_type_hints
 
 from nukki import api
-from nukki.pipelines.options import CallKeywords, RemoveKeywords, RemoveOptions
+from nukki.pipelines.options import (
+    CallKeywords,
+    RemoveKeywords,
+    RemoveOptions,
+    SegmentKeywords,
+    SegmentOptions,
+)
 
 
 def test_keywords_are_the_fields_of_the_options_with_their_types():
@@ -20,3 +26,9 @@ def test_keywords_are_the_fields_of_the_options_with_their_types():
 def test_replace_takes_what_remove_takes():
     parameters = set(inspect.signature(api.remove).parameters) - {"image", "options", "background"}
     assert set(get_type_hints(CallKeywords)) == parameters | set(get_type_hints(RemoveKeywords))
+
+
+def test_segment_takes_the_fields_of_its_options():
+    keywords, types = get_type_hints(SegmentKeywords), get_type_hints(SegmentOptions)
+    assert {**keywords, "what": str} == types
+    assert inspect.signature(api.segment).parameters["what"].default == SegmentOptions().what

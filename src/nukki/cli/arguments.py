@@ -139,7 +139,7 @@ def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:
     if choices:
         settings |= {"choices": choices, "metavar": data.get("metavar") or "|".join(choices)}
     else:
-        settings |= {"type": _reader(kind), "metavar": data.get("metavar")}
+        settings |= {"type": _reader(kind, _words(hint)), "metavar": data.get("metavar")}
     group.add_argument(*flags, **settings)
     if field.name in _NEGATIVE:
         settings |= {"type": _negative, "help": f"the negative of {name}"}
@@ -153,10 +153,17 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-def _reader(kind: Any) -> Callable[[str], Any]:
+def _words(hint: Any) -> tuple[str, ...]:
+    """The words that an option takes besides a number: `float | Literal["auto"]`."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else ()
+    return tuple(word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
+
+
+def _reader(kind: Any, words: tuple[str, ...] = ()) -> Callable[[str], Any]:
+    plain: Callable[[str], Any] = {int: _integer, float: _number}.get(kind, str)
     if get_origin(kind) is tuple:
-        return _pair
-    return {int: _integer, float: _number}.get(kind, str)
+        plain = _pair
+    return (lambda text: text if text in words else plain(text)) if words else plain
 
 
 def _integer(text: str) -> int:

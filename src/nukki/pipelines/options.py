@@ -21,6 +21,8 @@ __all__ = [
     "RemoveKeywords",
     "RemoveOptions",
     "RunOptions",
+    "SegmentKeywords",
+    "SegmentOptions",
     "option",
 ]
 
@@ -169,6 +171,32 @@ class RemoveOptions:
             raise InputError(message, hint="try --threshold 0.1,0.9")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SegmentOptions:
+    """What is looked for in a photo, and by whom."""
+
+    instances: str = option(
+        "default", "network: maskrcnn-r50, mask2former-swin-t, …, or a .onnx file", metavar="NAME"
+    )
+    card: str | None = option(None, "card of --instances that is a file", metavar="FILE")
+    what: str = option(
+        "all", "what to show: all, people, or labels between commas (person,dog)", metavar="WHAT"
+    )
+    min_score: float | Literal["auto"] = option(
+        "auto", "leave out what is less sure, 0 to 1; auto is the network's own", metavar="SCORE"
+    )
+
+    def __post_init__(self) -> None:
+        score: object = self.min_score
+        if score != "auto" and not (isinstance(score, Real) and 0 <= float(score) <= 1):
+            message = f"`min_score` must be auto or 0 to 1, got {score!r}"
+            raise InputError(message, hint="0.5 is a usual value")
+        what: object = self.what
+        if not isinstance(what, str) or not all(word.strip() for word in what.split(",")):
+            message = f"`what` must be words between commas, got {what!r}"
+            raise InputError(message, hint="try all, people or person,dog")
+
+
 def _is_range(value: object) -> bool:
     """Whether it is a pair (low, high) with 0 ≤ low < high ≤ 1."""
     if not isinstance(value, tuple | list) or len(value) != 2:
@@ -197,6 +225,14 @@ class RemoveKeywords(TypedDict, total=False):
     hidden: Hidden
     sharpen: float
     crop: int | None
+
+
+class SegmentKeywords(TypedDict, total=False):
+    """`SegmentOptions` but for `what`, as keyword arguments, for type checkers; likewise."""
+
+    instances: str
+    card: str | None
+    min_score: float | Literal["auto"]
 
 
 class CallKeywords(RemoveKeywords, total=False):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from nukki.io.files import write
 from nukki.io.images import Picture
 from nukki.ops.alpha import bounds, quantise
 from nukki.ops.composite import Layer, bleed, compose, cover
+from nukki.ops.overlay import Drawn, draw
+from nukki.ops.segments import Corners, Segment
 from nukki.pipelines.backgrounds import Background, Colour, Source, background_of
 from nukki.pipelines.options import Hidden
-from nukki.types import RGBA, Alpha, Box, Pixels
+from nukki.types import RGBA, Alpha, Box, Mask, Pixels
 
-__all__ = ["Cutout"]
+__all__ = ["Cutout", "Instance", "Segmentation", "summary"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,3 +180,110 @@ def _encoding(options: dict[str, Any]) -> Encoding:
         known = ", ".join(Encoding.__dataclass_fields__)
         message = f"unknown way of encoding in {', '.join(options)}"
         raise InputError(message, hint=f"known are {known}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A thing in a photo.
+
+    Attributes:
+        number: From 1 on, the surest first; it does not depend on what was asked for.
+        segment: Where it is and what.
+    """
+
+    number: int
+    segment: Segment
+
+    @property
+    def label(self) -> str:
+        """What it is, in the network's words."""
+        return self.segment.label
+
+    @property
+    def score(self) -> float:
+        """0 to 1, how sure the network is."""
+        return self.segment.score
+
+    @property
+    def box(self) -> Box:
+        """Bounds of the mask."""
+        return self.segment.box
+
+    @property
+    def corners(self) -> Corners:
+        """Left, top, right and bottom of the network's own box, in parts of pixels."""
+        return self.segment.corners
+
+    @property
+    def area(self) -> int:
+        """Pixels of the mask."""
+        return self.segment.area
+
+    @property
+    def crop(self) -> Mask:
+        """The mask inside the box, (box.height, box.width) bool; made at each access."""
+        return self.segment.crop
+
+    @property
+    def mask(self) -> Mask:
+        """(H, W) bool of the photo's size; made at each access."""
+        return self.segment.mask
+
+    @property
+    def title(self) -> str:
+        """Number, label and score in a few letters: `1 person .98`."""
+        return f"{self.number} {self.label} {self.short_score}"
+
+    @property
+    def short_score(self) -> str:
+        """The score in two decimals, as tables print it: `.98`, `1.00`."""
+        return f"{self.score:.2f}".removeprefix("0")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation(Sequence[Instance]):
+    """The things of a photo that were asked for, the surest first.
+
+    Attributes:
+        picture: The photo.
+        instances: The things.
+        others: What was found and not asked for.
+        network: Name of the network that found them.
+        min_score: What was less sure than this is left out.
+        seconds: Time of each step.
+    """
+
+    picture: Picture
+    instances: tuple[Instance, ...]
+    others: tuple[Instance, ...] = ()
+    network: str = ""
+    min_score: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.instances)
+
+    def __iter__(self) -> Iterator[Instance]:
+        return iter(self.instances)
+
+    @overload
+    def __getitem__(self, place: int) -> Instance: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Instance, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Instance | tuple[Instance, ...]:
+        return self.instances[place]
+
+    def numbered(self) -> Picture:
+        """The photo with every thing tinted, outlined, numbered and named, 8 bit sRGB."""
+        things = [Drawn(one.segment, one.title, one.number) for one in self.instances]
+        pixels = draw(self.picture.rgb8(), things)
+        return replace(self.picture, pixels=pixels, alpha=None, icc_profile=None)
+
+
+def summary(instances: Iterable[Instance]) -> str:
+    """How many there are of each label, the most frequent first: `2 person, 1 dog`."""
+    counts = Counter(one.label for one in instances)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count} {label}" for label, count in ordered)

@@ -1,0 +1,163 @@
+"""What is found is numbered, chosen from and drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers import frozen
+from nukki.errors import InputError
+from nukki.io.images import Picture
+from nukki.ops.segments import segment_of
+from nukki.pipelines.results import summary
+from nukki.pipelines.segment import check_finder, check_named, segment
+from nukki.types import Box
+from nukki.zoo.cards import parse_card
+
+CARD = """
+task = "instances"
+input.size = [32, 32]
+classes.labels = ["", "person", "dog", "fire hydrant"]
+classes.min_score = 0.6
+[detections]
+"""
+SIZE = (60, 80)
+
+
+class Finder:
+    """Finds what it was given, and remembers how it was asked."""
+
+    labels = ("", "person", "dog", "fire hydrant")
+
+    def __init__(self, *things):
+        self.card = parse_card(CARD, source="made.toml", brief=True)
+        self.things = things
+        self.asked = None
+
+    def predict(self, image, *, min_score=0.0):
+        assert image.shape == (*SIZE, 3)
+        self.asked = min_score
+        whole = frozen(np.ones((20, 20), bool))
+        return [
+            segment_of(whole, Box(left, top, left + 20, top + 20), SIZE, label=label, score=score)
+            for label, score, left, top in self.things
+            if score >= min_score
+        ]
+
+
+def photo(alpha=None):
+    pixels = frozen(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8))
+    return Picture(pixels, alpha)
+
+
+DOG, LOW, HIGH = ("dog", 0.9, 0, 0), ("person", 0.8, 30, 30), ("person", 0.8, 50, 5)
+
+
+def test_numbers_go_by_score_then_place_and_do_not_depend_on_the_choice():
+    finder = Finder(LOW, HIGH, DOG)
+    everything = segment(photo(), finder)
+    assert [(one.number, one.label, one.box.top) for one in everything] == [
+        (1, "dog", 0),
+        (2, "person", 5),
+        (3, "person", 30),
+    ]
+    people = segment(photo(), finder, what="people")
+    assert [one.number for one in people] == [2, 3]
+    assert [one.number for one in people.others] == [1]
+    assert [one.title for one in everything] == ["1 dog .90", "2 person .80", "3 person .80"]
+
+
+@pytest.mark.parametrize(
+    ("what", "labels"),
+    [
+        ("all", ["dog", "person", "person"]),
+        ("people", ["person", "person"]),
+        ("dog", ["dog"]),
+        (" dog , person", ["dog", "person", "person"]),
+        ("fire hydrant", []),
+    ],
+)
+def test_choices(what, labels):
+    found = segment(photo(), Finder(LOW, HIGH, DOG), what=what)
+    assert [one.label for one in found] == labels
+    assert len(found) + len(found.others) == 3
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"), [("persn", "person"), ("unicorn", "dog, fire hydrant, person"), ("dog,", "")]
+)
+def test_labels_that_the_network_does_not_have(what, hint):
+    finder = Finder(DOG)
+    with pytest.raises(InputError, match="`what` must be") as caught:
+        segment(photo(), finder, what=what)
+    assert hint in caught.value.hint
+    assert finder.asked is None  # told before the work
+
+
+def test_a_network_that_knows_no_people():
+    finder = Finder()
+    finder.labels = ("dog",)
+    with pytest.raises(InputError, match="people"):
+        segment(photo(), finder, what="people")
+
+
+def test_the_least_score_is_the_networks_own_or_the_callers():
+    finder = Finder(DOG, ("dog", 0.5, 5, 5))
+    found = segment(photo(), finder)
+    assert (finder.asked, found.min_score, len(found)) == (0.6, 0.6, 1)
+    assert len(segment(photo(), finder, min_score=0.0)) == 2
+    assert finder.asked == 0.0
+
+
+def test_what_the_file_cut_away_is_no_part_of_a_thing():
+    alpha = np.full(SIZE, 255, np.uint8)
+    alpha[:, :10] = 0  # half of the dog
+    alpha[30:50, 30:50] = 0  # all of a person
+    found = segment(photo(frozen(alpha)), Finder(LOW, HIGH, DOG))
+    assert [one.label for one in found] == ["dog", "person"]
+    assert found[0].box == Box(10, 0, 20, 20)
+    assert found[0].area == 200
+
+
+def test_nothing_is_an_empty_sequence():
+    found = segment(photo(), Finder())
+    assert (len(found), list(found), bool(found)) == (0, [], False)
+
+
+def test_a_segmentation_is_a_sequence():
+    found = segment(photo(), Finder(LOW, HIGH, DOG))
+    assert found[-1].number == 3
+    assert [one.number for one in found[:2]] == [1, 2]
+    assert found[1] in found
+    assert found[0].mask.shape == SIZE
+    assert found[0].mask.sum() == found[0].area == found[0].crop.size
+    assert found[0].corners == (0, 0, 20, 20)
+    assert set(found.seconds) == {"network"}
+
+
+def test_the_numbered_photo_has_its_size():
+    picture = photo()
+    shown = segment(picture, Finder(LOW, HIGH, DOG)).numbered()
+    assert shown.pixels.shape == picture.pixels.shape
+    assert (shown.pixels != picture.pixels).any()
+    np.testing.assert_array_equal(shown.pixels[58:], picture.pixels[58:])
+
+
+def test_the_summary_counts():
+    found = segment(photo(), Finder(LOW, HIGH, DOG))
+    assert summary(found) == "2 person, 1 dog"
+    assert summary([]) == ""
+
+
+def test_a_network_has_to_be_named():
+    with pytest.raises(InputError, match="must name a network") as caught:
+        check_named("default")
+    assert "maskrcnn-r50" in caught.value.hint
+    check_named("maskrcnn-r50")
+
+
+def test_networks_for_something_else_are_refused():
+    check_finder(parse_card(CARD, source="made.toml", brief=True))
+    saliency = 'task = "saliency"\ninput.size = [8, 8]\noutput.index = 0\n'
+    with pytest.raises(InputError, match="must be a network for instances, got one for saliency"):
+        check_finder(parse_card(saliency, source="made.toml", brief=True))
