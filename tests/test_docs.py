@@ -200,7 +200,7 @@ def test_the_cards_on_the_api_page_are_cards():
     tasks = {
         parse_card(card, source="x", brief=True).task for card in cards_in(read("docs/api.md"))
     }
-    assert {"saliency", "matting", "inpainting"} <= tasks
+    assert {"saliency", "semantic", "instances", "prompted", "matting", "inpainting"} <= tasks
 
 
 # --- models, versions
