@@ -116,7 +116,7 @@ class Instances:
         masks = answers.named(spec.masks, (1, len(logits), None, None))[0]
         queries, classes, chances = best_pairs(logits)
         # A mask's quality is at most 1, so what is too improbable now stays so.
-        kept = self._shown(classes) & (chances >= min_score) if len(logits) else np.array([], bool)
+        kept = self._shown(classes) & (chances >= min_score)
         everywhere = Box(0, 0, placement.source[1], placement.source[0])
         for query in dict.fromkeys(queries[kept].tolist()):
             values = on_grid(masks[query], placement)
