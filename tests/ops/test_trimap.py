@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.extra.numpy import array_shapes
 
 from helpers import disc_truth, frozen
 from nukki.errors import InputError
@@ -27,16 +27,31 @@ def by_definition(alpha, radius, low, high):
 levels = st.sampled_from([0.0, 0.04, 0.05, 0.3, 0.9, 0.95, 0.96, 1.0]).map(np.float32)
 
 
-@settings(max_examples=80, deadline=None)
-@given(
-    arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=14), elements=levels),
-    st.integers(0, 20),
-)
+@st.composite
+def alphas(draw):
+    """Flat, but for a few pixels: a dense one is unknown all over."""
+    alpha = np.full(draw(array_shapes(min_dims=2, max_dims=2, max_side=14)), draw(levels))
+    for _ in range(draw(st.integers(0, 3))):
+        place = tuple(draw(st.integers(0, side - 1)) for side in alpha.shape)
+        alpha[place] = draw(levels)
+    return frozen(alpha)
+
+
+@settings(max_examples=150, deadline=None)
+@given(alphas(), st.integers(0, 8))
 def test_the_band_is_the_definitions(alpha, radius):
-    alpha = frozen(alpha)
     low, high = np.float32(0.05), np.float32(0.95)
     expected = by_definition(alpha, radius, low, high)
     np.testing.assert_array_equal(from_alpha(alpha, radius, low=low, high=high), expected)
+
+
+def test_one_pixel_makes_a_disc_unknown():
+    alpha = np.ones((9, 9), np.float32)
+    alpha[4, 4] = 0
+    expected = np.full((9, 9), 255, np.uint8)
+    for row, half in zip(range(1, 8), (1, 2, 3, 3, 3, 2, 1), strict=True):
+        expected[row, 4 - half : 5 + half] = 128
+    np.testing.assert_array_equal(from_alpha(frozen(alpha), 3), expected)
 
 
 def test_a_wider_band_only_takes_from_what_was_known():

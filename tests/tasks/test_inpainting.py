@@ -288,6 +288,26 @@ def test_one_pixel_is_padded_to_what_each_network_takes(tmp_path, name, shape):
     assert (task.session.seen[0]["x"][0, -1] == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "mode"), [("lama", "symmetric"), ("aotgan", "reflect"), ("deepfillv2", "reflect")]
+)
+def test_pictures_are_continued_as_each_network_needs_it(tmp_path, name, mode):
+    channels = 5 if name == "deepfillv2" else 4
+    image, mask = picture(33, 101), holes(33, 101)
+    task = published(tmp_path, name, ECHO.replace("[1,4,", f"[1,{channels},"))
+    task.fill(image, mask)
+    seen = task.session.seen[0]["x"][0]
+    height, width = {"lama": (40, 104), "aotgan": (36, 104), "deepfillv2": (72, 104)}[name]
+    assert seen.shape[1:] == (height, width)
+    beyond = ((0, height - 33), (0, width - 101))
+    hidden = np.pad(mask, beyond, mode=mode)
+    np.testing.assert_array_equal(seen[-1], hidden)
+    red = np.pad(image, (*beyond, (0, 0)), mode=mode)[..., 0] / (255 if name == "lama" else 127.5)
+    red -= 0 if name == "lama" else 1
+    shown = seen[2 if name == "deepfillv2" else 0]
+    np.testing.assert_allclose(shown[~hidden], red[~hidden], atol=1e-6)
+
+
 def test_migan_gets_bytes_and_a_mask_of_what_is_known(tmp_path):
     image, mask = picture(31, 45), holes(31, 45)
     session = network(tmp_path, APART, opset=18)
