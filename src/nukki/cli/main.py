@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import NoReturn
 
 import nukki
-from nukki.cli import bench, compare, data, doctor, evaluate, models, remove, segment, train
+from nukki.cli import (
+    bench,
+    compare,
+    convert,
+    data,
+    doctor,
+    evaluate,
+    models,
+    remove,
+    segment,
+    train,
+)
 from nukki.cli.arguments import Parser, bare_values
 from nukki.cli.report import FAILED, INTERRUPTED, USAGE, complaint, exit_code, say
 from nukki.errors import NukkiError
@@ -41,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nukki {nukki.__version__}")
     _add_common(top, default=False)
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    for module in (remove, segment, compare, bench, evaluate, data, train, models, doctor):
+    for module in (remove, segment, compare, bench, evaluate, data, train, convert, models, doctor):
         module.add(commands)
     for command in commands.choices.values():
         _add_common(command, default=argparse.SUPPRESS)

@@ -8,8 +8,8 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,13 @@ from nukki.io.files import write
 from nukki.nets.storage import compact
 from nukki.runtime.sessions import Session, get_session
 
-__all__ = ["FULL_TOLERANCE", "STORED_TOLERANCE", "Parity", "export"]
+__all__ = ["FULL_TOLERANCE", "STORED_TOLERANCE", "Parity", "Ports", "answers", "export", "graph"]
 
 FULL_TOLERANCE = 1e-4  # mean absolute difference between PyTorch and the float32 file
 STORED_TOLERANCE = 1e-3  # and between that and the stored file
 _OPSET = 18
+_LARGEST = 4096  # pixels of a side
+_MOST = 64  # pictures at once
 
 Tensors = Sequence[NDArray[np.float32]]
 
@@ -53,6 +55,29 @@ class Parity:
     eighths: int
     size_bytes: int
     digest: str
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What goes into a graph and what comes out of it.
+
+    Attributes:
+        inputs: The sizes of each input by its name; those called "n", "h" and "w" (pictures,
+            height, width) are free, and the same in all inputs.
+        outputs: Names of the outputs.
+        multiple: Height and width are multiples of this.
+        least: The shortest side that the network takes.
+        operators: The nodes that stand for operators that PyTorch lacks.
+    """
+
+    inputs: Mapping[str, tuple[int | str, ...]]
+    outputs: tuple[str, ...]
+    multiple: int = 32
+    least: int = 32
+    operators: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
+
+
+_SUBJECT = Ports({"image": ("n", 3, "h", "w")}, ("alpha",))
 
 
 class _Alpha(nn.Module):
@@ -102,33 +127,60 @@ def export(net: nn.Module, target: Path, pictures: Tensors, *, small: bool = Tru
 
 
 def _graph(shipped: nn.Module) -> Any:
-    """The ONNX model of a module, free in batch, height and width."""
+    """The ONNX model of `subject`."""
+    return graph(shipped, {"image": torch.zeros(2, 3, 64, 96)}, _SUBJECT)
+
+
+def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> Any:
+    """The onnx.ModelProto of a module, with float32 weights.
+
+    Args:
+        shipped: In evaluation mode; takes the inputs one by one.
+        example: An input of each name, in the module's order; sizes that are free must not be 1.
+        ports: What goes in and comes out.
+
+    Raises:
+        MissingExtra: If the packages onnx and onnxscript are not installed.
+    """
     try:
         import onnx
         import onnxscript  # noqa: F401 torch's exporter needs it
     except ImportError as error:
         message = "writing an ONNX file needs the packages onnx and onnxscript"
         raise MissingExtra(message, hint='pip install "nukki[train]"') from error
-    size = torch.export.Dim
-    high, wide = size("h", min=1, max=128), size("w", min=1, max=128)
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
             shipped,
-            (torch.zeros(2, 3, 64, 96),),
+            tuple(example.values()),
             path,
-            input_names=["image"],
-            output_names=["alpha"],
-            dynamic_shapes={"image": {0: size("n", min=1, max=64), 2: 32 * high, 3: 32 * wide}},
+            input_names=list(example),
+            output_names=list(ports.outputs),
+            dynamic_shapes=_free_sizes(list(example), ports),
             opset_version=_OPSET,
             dynamo=True,
             external_data=False,
             verbose=False,
+            custom_translation_table=dict(ports.operators),
         )
         model = onnx.load(str(path))
     onnx.checker.check_model(model)
     _plain(model)
     return model
+
+
+def _free_sizes(names: Sequence[str], ports: Ports) -> tuple[dict[int, Any], ...]:
+    """Which axes of each input are free, as torch.export wants it."""
+    size = torch.export.Dim
+    counts = {"min": -(-ports.least // ports.multiple), "max": _LARGEST // ports.multiple}
+    sides = {name: size(name, **counts) for name in ("h", "w")}
+    if ports.multiple > 1:
+        sides = {name: ports.multiple * side for name, side in sides.items()}
+    free = {"n": size("n", min=1, max=_MOST), **sides}
+    return tuple(
+        {axis: free[one] for axis, one in enumerate(ports.inputs[name]) if isinstance(one, str)}
+        for name in names
+    )
 
 
 def _plain(model: Any) -> None:
@@ -158,15 +210,35 @@ def _silence() -> Iterator[None]:
 
 def _difference(model: Any, pictures: Tensors, wanted: Tensors) -> float:
     """Largest mean absolute difference over the pictures; infinite where a value is not finite."""
+    given = answers(model.SerializeToString(), [{"image": picture} for picture in pictures])
+    return max(
+        float(np.abs(answer["alpha"] - truth).mean())
+        for answer, truth in zip(given, wanted, strict=True)
+    )
+
+
+def answers(
+    data: bytes, inputs: Sequence[Mapping[str, NDArray[Any]]]
+) -> list[dict[str, NDArray[np.float32]]]:
+    """What ONNX Runtime makes of inputs, on the CPU.
+
+    Args:
+        data: An ONNX file.
+        inputs: Tensors by name, for each run.
+
+    Returns:
+        The outputs by name, for each run.
+
+    Raises:
+        InputError: If ONNX Runtime does not take the file, or an input is not of its shape.
+        ModelOutputError: If the network fails, or gives what is not finite.
+    """
     descriptor, name = tempfile.mkstemp(suffix=".onnx")
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(model.SerializeToString())
+            file.write(data)
         session: Session = get_session(path, device="cpu")
-        return max(
-            float(np.abs(session.run({"image": picture})["alpha"] - truth).mean())
-            for picture, truth in zip(pictures, wanted, strict=True)
-        )
+        return [session.run(tensors) for tensors in inputs]
     finally:
         path.unlink(missing_ok=True)

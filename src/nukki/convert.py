@@ -1,0 +1,367 @@
+"""Official checkpoint → ONNX file, proven to compute what PyTorch does, or nothing at all.
+
+checkpoint → tensors by name → the network, loaded strictly → graph → proof → file and card
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nukki.errors import InputError, MissingExtra, ModelOutputError
+from nukki.io.files import write
+from nukki.nets import registry
+from nukki.nets.agreement import Difference, Verdict, difference, exact, judged, rounded
+from nukki.nets.checkpoints import read_checkpoint
+from nukki.nets.export import STORED_TOLERANCE, answers, graph
+from nukki.nets.fit import fit
+from nukki.nets.shipped import (
+    Chosen,
+    card_of,
+    inputs_for,
+    made_photo,
+    noise,
+    ports_of,
+    shipped,
+)
+from nukki.nets.storage import halved
+from nukki.runtime import sessions
+from nukki.types import RGB8
+from nukki.zoo.cards import ModelCard, ModelFile
+from nukki.zoo.writer import card_text
+
+__all__ = ["EXTRA", "Conversion", "convert", "peak_memory", "target_of"]
+
+EXTRA = 'pip install "nukki[convert]"'
+_PACKAGES = ("onnx", "onnxscript")  # torch's exporter needs them
+_HALF_MAY_MISS = 0.1  # of the things that a network finds, when weights are rounded to float16
+
+Tell = Callable[[str], None]
+Inputs = Mapping[str, NDArray[Any]]
+Outputs = Sequence[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A file that was made of a checkpoint.
+
+    Attributes:
+        name: The network.
+        target: The ONNX file.
+        card: Its card; None where none was asked for.
+        size_bytes: Of the file.
+        digest: Of the file, "sha256:…".
+        verdicts: What the comparison with PyTorch gave, input by input, before any rounding.
+        stored: What rounding the weights to float16 costs on top; None where they were not.
+        seconds: From the first byte read to the last one written.
+        peak_bytes: The most memory that this process ever used; None where the system tells not.
+    """
+
+    name: str
+    target: Path
+    card: Path | None
+    size_bytes: int
+    digest: str
+    verdicts: tuple[Verdict, ...]
+    stored: Difference | None
+    seconds: float
+    peak_bytes: int | None
+
+
+def convert(
+    checkpoint: Path,
+    name: str,
+    target: Path,
+    *,
+    half: bool = False,
+    photo: RGB8 | None = None,
+    with_card: bool = True,
+    overwrite: bool = False,
+    tell: Tell = lambda _: None,
+) -> Conversion:
+    """Make an ONNX file of an official checkpoint.
+
+    The file is compared with PyTorch in float32 on random bytes and on a photo, at two sizes;
+    allowed is ten times what that is off PyTorch in float64.
+
+    Args:
+        checkpoint: The publisher's file, in any of its forms.
+        name: Whose it is: one of `registry.NAMES`.
+        target: The file to make, NAME.onnx.
+        half: Whether to store weights as float16, if the outputs bear it.
+        photo: A photo to compare on, (H, W, 3) uint8; None takes one that is made up.
+        with_card: Whether a model card is written beside the file.
+        overwrite: Whether files that are there are replaced.
+        tell: Hears in a line what is being done.
+
+    Raises:
+        UnknownModel: If there is no network of that name.
+        InputError: If the checkpoint cannot be read or is not the network's, or the target is
+            there already.
+        MissingExtra: If a package is missing that conversion needs.
+        ModelOutputError: If the file does not compute what PyTorch does; nothing is written.
+        OutputError: If a file cannot be written.
+    """
+    began = time.perf_counter()
+    require_packages()
+    card_of(name)
+    places = _places(target, with_card=with_card, overwrite=overwrite)
+    tell(f"reading {checkpoint}")
+    net = _loaded(checkpoint, name, tell)
+    pairs = list(_inputs(name, made_photo() if photo is None else photo))
+    proven = _proven(name, net, pairs, half=half, tell=tell)
+    digest = "sha256:" + hashlib.sha256(proven.data).hexdigest()
+    _write(places, proven.data, card_text(_card(name, checkpoint, target, proven, digest)))
+    return Conversion(
+        name=name,
+        target=target,
+        card=places[1] if with_card else None,
+        size_bytes=len(proven.data),
+        digest=digest,
+        verdicts=tuple(proven.verdicts),
+        stored=proven.stored,
+        seconds=time.perf_counter() - began,
+        peak_bytes=peak_memory(),
+    )
+
+
+def require_packages() -> None:
+    """Refuse to begin what cannot be finished.
+
+    Raises:
+        MissingExtra: If a package is missing.
+    """
+    for package in _PACKAGES:
+        try:
+            import_module(package)
+        except ImportError as error:
+            message = f"converting needs the package {package}, which cannot be imported"
+            raise MissingExtra(message, hint=EXTRA) from error
+    sessions.available_devices()
+
+
+def target_of(checkpoint: Path) -> Path:
+    """The file that is made of a checkpoint where none is named: beside it, NAME.onnx."""
+    stem = checkpoint.name.removesuffix(".tar")
+    return checkpoint.with_name(stem).with_suffix(".onnx")
+
+
+def _places(target: Path, *, with_card: bool, overwrite: bool) -> tuple[Path, ...]:
+    """The files to write: the network's and its card's."""
+    if target.suffix != ".onnx":
+        message = f"`{target}` must be the name of an .onnx file"
+        raise InputError(message, hint=f"give -o {target.stem or 'network'}.onnx")
+    places = (target, target.with_suffix(".toml")) if with_card else (target,)
+    for place in places:
+        if place.exists() and not overwrite:
+            message = f"`{place}` exists, and a conversion does not replace it"
+            raise InputError(message, hint="give --overwrite to replace it, or -o another name")
+    if not target.parent.is_dir():
+        message = f"`{target.parent}` is no folder"
+        raise InputError(message, hint=f"create the folder `{target.parent}` first")
+    return places
+
+
+def _loaded(checkpoint: Path, name: str, tell: Tell) -> nn.Module:
+    """The network with the checkpoint's weights, evaluating; what ships of it."""
+    ours = fit(name, read_checkpoint(checkpoint), str(checkpoint))
+    count = sum(tensor.numel() for tensor in ours.values())
+    tell(f"{name}: {len(ours)} tensors, {count / 1e6:.1f} million values, all of them fit")
+    net = registry.build(name)
+    net.load_state_dict(ours, strict=True)
+    return Chosen(net.eval(), shipped(name).output)
+
+
+def _inputs(name: str, photo: RGB8) -> Iterator[tuple[list[str], Inputs]]:
+    """What the file is proven on: the words for each picture, and the tensors of one run."""
+    ship = shipped(name)
+    for height, width in ship.sizes:
+        size = (height, width)
+        both = {
+            f"noise, {height} × {width}": inputs_for(name, noise(), size, scattered=True),
+            f"photo, {height} × {width}": inputs_for(name, photo, size, scattered=False),
+        }
+        if ship.batch:
+            one, other = both.values()
+            yield list(both), {key: np.concatenate([one[key], other[key]]) for key in one}
+        else:
+            yield from (([what], tensors) for what, tensors in both.items())
+
+
+# --- graph and proof
+
+
+@dataclass(frozen=True)
+class _Proven:
+    """The bytes of a file, and how near it is to PyTorch; see `Conversion`."""
+
+    data: bytes
+    verdicts: list[Verdict]
+    stored: Difference | None = None
+
+
+def _proven(
+    name: str,
+    net: nn.Module,
+    pairs: Sequence[tuple[list[str], Inputs]],
+    *,
+    half: bool,
+    tell: Tell,
+) -> _Proven:
+    """A file that computes what the network does.
+
+    Raises:
+        ModelOutputError: If it is not near enough.
+    """
+    ports = ports_of(name)
+    things = card_of(name).detections is not None
+    inputs = [tensors for _, tensors in pairs]
+    tell("tracing the network")
+    example = {key: torch.from_numpy(array) for key, array in inputs[-1].items()}
+    model = graph(net, example, ports)
+    tell("running PyTorch in float32 and in float64")
+    truths = [rounded(net, one) for one in inputs]
+    precise = exact(net, inputs)
+    data = _bytes(model)
+    verdicts = []
+    tell("comparing ONNX Runtime with PyTorch")
+    given = _answers(data, inputs, ports.outputs)
+    for (words, _), *outputs in zip(pairs, truths, given, precise, strict=True):
+        for row, what in enumerate(words):
+            parts = [_picture(each, row, len(words)) for each in outputs]
+            verdicts.append(judged(what, *parts, things=things))
+    _check(verdicts, tell)
+    if not half:
+        return _Proven(data, verdicts)
+    data = _bytes(halved(model))
+    given = _answers(data, inputs, ports.outputs)
+    stored = [difference(a, b, things=things) for a, b in zip(truths, given, strict=True)]
+    return _Proven(data, verdicts, _check_half(stored, tell))
+
+
+def _bytes(model: Any) -> bytes:
+    return bytes(model.SerializeToString())
+
+
+def _answers(data: bytes, inputs: Sequence[Inputs], names: Sequence[str]) -> list[Outputs]:
+    """ONNX Runtime's, in the network's order; the session does not stay in memory."""
+    try:
+        given = answers(data, inputs)
+    except InputError as error:  # of the file that was just made, not of the user's
+        message = f"ONNX Runtime does not take the graph: {error.message}"
+        raise ModelOutputError(
+            message, hint="try another version of torch or onnxscript"
+        ) from error
+    finally:
+        sessions.clear()
+        gc.collect()
+    return [[one[name] for name in names] for one in given]
+
+
+def _picture(outputs: Outputs, row: int, count: int) -> Outputs:
+    """The outputs for one of the pictures of a run."""
+    return outputs if count == 1 else [output[row : row + 1] for output in outputs]
+
+
+def _check(verdicts: Sequence[Verdict], tell: Tell) -> None:
+    for verdict in verdicts:
+        tell(f"  {verdict.what}: {_figures(verdict)}")
+    wrong = [verdict for verdict in verdicts if not verdict.agrees]
+    if wrong:
+        message = f"the graph does not compute what PyTorch does: {wrong[0].what}: "
+        hint = "try another version of torch or onnxscript; nothing was written"
+        raise ModelOutputError(message + _figures(wrong[0]), hint=hint)
+
+
+def _check_half(stored: Sequence[Difference], tell: Tell) -> Difference:
+    """What float16 costs at most; it is more than rounding does."""
+    worst = max(stored, key=lambda one: one.mean)
+    figure = f"mean absolute difference {worst.mean:.1e}, allowed {STORED_TOLERANCE:.0e}"
+    tell(f"  weights in float16: {figure}")
+    if worst.mean > STORED_TOLERANCE or max(one.missed for one in stored) > _HALF_MAY_MISS:
+        message = f"the network does not bear weights in float16: {figure}"
+        raise ModelOutputError(message, hint="convert it without --half; nothing was written")
+    return worst
+
+
+def _figures(verdict: Verdict) -> str:
+    got, allowed = verdict.got, verdict.allowed
+    text = (
+        f"off by {got.largest:.1e} at most, allowed {allowed.largest:.1e}; "
+        f"rms {got.rms:.1e}, allowed {allowed.rms:.1e}"
+    )
+    if allowed.missed:
+        text += f"; {got.missed:.0%} of the things missed, allowed {allowed.missed:.0%}"
+    return text
+
+
+# --- card and files
+
+
+def _card(name: str, checkpoint: Path, target: Path, proven: _Proven, digest: str) -> ModelCard:
+    """The card of the file: used as the network's own card says, with the terms left open."""
+    known, ship = card_of(name), shipped(name)
+    against = "ONNX Runtime against PyTorch"
+    scores = [(f"{against}, {one.what}", _figures(one)) for one in proven.verdicts]
+    form = "float32"
+    if proven.stored is not None:
+        form = "float16"
+        scores.append((f"{against}, weights in float16, mean", f"{proven.stored.mean:.1e}"))
+    notes = (
+        f"made by `nukki convert --as {name}` of {checkpoint.name}, sha256:{_sha256(checkpoint)}",
+        f"used as the card {known.name} says",
+        f"weights in {form}; sides are multiples of {ship.multiple}, at least {ship.least}",
+    )
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", target.name).lstrip("._-")[-100:]
+    return replace(
+        known,
+        name=plain.removesuffix(".onnx").lower()[:64].lstrip("._-") or "model",
+        title=f"{name} of {checkpoint.name}",
+        files=(ModelFile(plain, size_bytes=len(proven.data), digest=digest),),
+        output=replace(known.output, index=0),
+        weights_licence="unknown: that of the checkpoint",
+        data_terms="unknown: those of the checkpoint",
+        commercial_use="no" if known.commercial_use == "no" else "unclear",
+        published_scores=(),
+        our_scores=tuple(scores),
+        notes=notes,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(places: Sequence[Path], data: bytes, text: str) -> None:
+    """The file and, where there is a place for it, the card; both or none."""
+    write(places[0], data)
+    if len(places) > 1:
+        try:
+            write(places[1], text.encode())
+        except BaseException:
+            places[0].unlink(missing_ok=True)
+            raise
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process ever used at once; None where the system tells not."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

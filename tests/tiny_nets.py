@@ -1,0 +1,51 @@
+"""A published network in small, known under the name `tiny` where a test asks for it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nukki.nets import registry, shipped
+from nukki.nets.published import Published
+
+
+class Tiny(nn.Module):
+    """Two maps in 0..1, of which the first ships; sides are multiples of 8."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.up = nn.ConvTranspose2d(8, 1, 2, stride=2)
+
+    def forward(self, x):
+        y = self.up(torch.relu(self.norm(self.down(x))))
+        return y.sigmoid(), x.mean(1, keepdim=True)
+
+
+def settled(seed=0):
+    """The network with weights and statistics drawn at random; evaluating."""
+    torch.manual_seed(seed)
+    net = Tiny()
+    torch.nn.init.normal_(net.norm.running_mean)
+    torch.nn.init.uniform_(net.norm.running_var, 0.5, 1.5)
+    return net.eval()
+
+
+def known(monkeypatch):
+    """Make `tiny` the name of a published network."""
+    table = {"tiny": Published(Tiny, prefixes=("module.",))}
+    real = registry.published
+
+    def published(name):
+        return table[name] if name in table else real(name)
+
+    monkeypatch.setattr(registry, "published", published)
+    monkeypatch.setattr(registry, "NAMES", ("tiny",))
+    ship = shipped.Shipped("u2netp", multiple=8, least=8, sizes=((24, 40), (32, 16)))
+    monkeypatch.setitem(shipped.SHIPPED, "tiny", ship)
+
+
+def state(seed=0):
+    """The state dict of a checkpoint of `tiny`."""
+    return {f"module.{key}": value for key, value in settled(seed).state_dict().items()}
