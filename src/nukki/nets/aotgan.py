@@ -133,8 +133,9 @@ PUBLISHED = {
     "aotgan": Published(AotGan, prefixes=("module.",), run=_two_inputs),
     "aotgan_mmagic": Published(
         AotGan,
-        prefixes=("module.", "generator."),
-        ignored=(r"disc\.", r"loss_"),
+        prefixes=("generator.",),
+        # The file holds the training's networks too.
+        ignored=(r"(?!(generator\.)?(encoder|dilation_neck|decoder)\.)",),
         renames=_MMAGIC,
     ),
 }
