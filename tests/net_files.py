@@ -29,8 +29,8 @@ def noise(*shape, seed=1):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def near(found, wanted):
-    """Whether two tensors are equal but for rounding, as large as their values make it."""
+def near(found, wanted, share=1e-5):
+    """Whether two tensors are equal but for rounding: a share of their largest value."""
     return found.shape == wanted.shape and bool(
-        (found - wanted).abs().max() <= 1e-5 * wanted.abs().max()
+        (found - wanted).abs().max() <= share * wanted.abs().max()
     )
