@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from nukki.nets import build, convert, parity_run  # noqa: E402 after the skip
 from nukki.nets.aotgan import AotGan, _AotBlock, _normalised, _UpConv  # noqa: E402
+from nukki.nets.export import Ports, answers, graph  # noqa: E402
 
 
 def noise(*shape, seed=2):
@@ -82,6 +83,20 @@ def test_pictures_of_a_batch_do_not_know_each_other(net):
         together, alone = net(x), torch.cat([net(x[:1]), net(x[1:])])
     # The gate amplifies rounding, and rounding depends on the size of the batch.
     assert (together - alone).square().mean().sqrt() < 1e-4
+
+
+@pytest.mark.slow
+def test_the_graph_takes_any_size(net):
+    pytest.importorskip("onnxscript")
+    ports = Ports({"image": ("n", 4, "h", "w")}, ("painted",), multiple=4, least=36)
+    model = graph(net, {"image": noise(2, 4, 48, 40)}, ports)
+    inputs = [noise(1, 4, 64, 52), noise(3, 4, 44, 80)]
+    given = answers(model.SerializeToString(), [{"image": x.numpy()} for x in inputs])
+    for x, answer in zip(inputs, given, strict=True):
+        with torch.no_grad():
+            painted = net(x).numpy()
+        # The gate amplifies rounding.
+        assert np.sqrt(np.square(answer["painted"] - painted).mean()) < 1e-4
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 40, 40), (1, 5, 40, 40), (1, 4, 32, 40)])

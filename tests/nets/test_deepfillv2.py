@@ -14,6 +14,7 @@ from nukki.nets.deepfillv2 import (  # noqa: E402
     composite,
     contextual_attention,
 )
+from nukki.nets.export import Ports, answers, graph  # noqa: E402
 
 
 def noise(*shape, seed=2):
@@ -131,6 +132,20 @@ def test_pictures_of_a_batch_do_not_know_each_other(net):
     assert -1 <= fine.min() < fine.max() <= 1
     assert (coarse - torch.cat([one for one, _ in alone])).abs().max() < 1e-4
     assert (fine - torch.cat([one for _, one in alone])).abs().max() < 1e-3
+
+
+@pytest.mark.slow
+def test_the_graph_takes_any_size(net):
+    pytest.importorskip("onnxscript")
+    ports = Ports({"image": ("n", 5, "h", "w")}, ("coarse", "fine"), multiple=8, least=72)
+    model = graph(net, {"image": prepared(2, 80, 96)}, ports)
+    inputs = [prepared(1, 88, 104), prepared(3, 128, 72)]
+    given = answers(model.SerializeToString(), [{"image": x.numpy()} for x in inputs])
+    for x, answer in zip(inputs, given, strict=True):
+        with torch.no_grad():
+            coarse, fine = net(x)
+        np.testing.assert_allclose(answer["coarse"], coarse.numpy(), atol=1e-4)
+        np.testing.assert_allclose(answer["fine"], fine.numpy(), atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 80, 80), (1, 6, 80, 80), (1, 5, 64, 80)])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from nukki.nets import build, convert  # noqa: E402 after the skip
+from nukki.nets.export import Ports, answers, graph  # noqa: E402
 from nukki.nets.lama import (  # noqa: E402
     FourierUnit,
     Lama,
@@ -102,12 +103,18 @@ def test_whoever_traces_a_fourier_unit_gets_products(monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_exported_fourier_unit_has_no_transforms():
-    unit = FourierUnit(2).eval()
-    program = torch.export.export(unit, (noise(1, 2, 6, 8),))
-    called = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
-    assert "aten.matmul.default" in called
-    assert not any("fft" in name for name in called)
+def test_the_graph_has_products_and_takes_any_size(net):
+    pytest.importorskip("onnxscript")
+    ports = Ports({"image": ("n", 4, "h", "w")}, ("painted",), multiple=8, least=16)
+    model = graph(net, {"image": noise(2, 4, 32, 48)}, ports)
+    kinds = {node.op_type for node in model.graph.node}
+    assert "MatMul" in kinds
+    assert "DFT" not in kinds
+    inputs = [noise(1, 4, 48, 72), noise(3, 4, 72, 40)]
+    given = answers(model.SerializeToString(), [{"image": x.numpy()} for x in inputs])
+    for x, answer in zip(inputs, given, strict=True):
+        with torch.no_grad():
+            np.testing.assert_allclose(answer["painted"], net(x).numpy(), atol=1e-5)
 
 
 def test_every_place_sees_the_whole_picture():

@@ -227,9 +227,8 @@ def _values_by_products(parts: Tensor, like: Tensor) -> Tensor:
     frequency = torch.arange(wide // 2 + 1, device=like.device)
     own = (2 * frequency) % _tensor(like, wide) == 0
     times = torch.where(own, 1.0, 2.0).to(like.dtype)
-    real, imaginary = turned.chunk(2, 2)
-    values: Tensor = real @ (cos * times).T - imaginary @ (sin * times).T
-    return values
+    real, imaginary = turned[:, :, :high], turned[:, :, high:]
+    return real @ (cos * times).T - imaginary @ (sin * times).T
 
 
 def _waves(like: Tensor, size: int, kept: int) -> tuple[Tensor, Tensor]:
