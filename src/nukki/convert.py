@@ -43,7 +43,7 @@ from nukki.types import RGB8
 from nukki.zoo.cards import ModelCard, ModelFile
 from nukki.zoo.writer import card_text
 
-__all__ = ["EXTRA", "Conversion", "convert", "peak_memory", "target_of"]
+__all__ = ["EXTRA", "Conversion", "check", "convert", "peak_memory", "target_of"]
 
 EXTRA = 'pip install "nukki[convert]"'
 _PACKAGES = ("onnx", "onnxscript")  # torch's exporter needs them
@@ -116,8 +116,7 @@ def convert(
         OutputError: If a file cannot be written.
     """
     began = time.perf_counter()
-    require_packages()
-    card_of(name)
+    check(name)
     places = _places(target, with_card=with_card, overwrite=overwrite)
     tell(f"reading {checkpoint}")
     net = _loaded(checkpoint, name, tell)
@@ -138,12 +137,17 @@ def convert(
     )
 
 
-def require_packages() -> None:
+def check(name: str) -> None:
     """Refuse to begin what cannot be finished.
 
+    Args:
+        name: Whose checkpoint is to be converted.
+
     Raises:
+        UnknownModel: If there is no network of that name.
         MissingExtra: If a package is missing.
     """
+    shipped(name)
     for package in _PACKAGES:
         try:
             import_module(package)

@@ -62,6 +62,58 @@ def test_wrong_wishes(nukki, tiny, capsys):
     assert "--as" in capsys.readouterr().err
 
 
+CARD = """
+name = "mine"
+title = "Mine"
+task = "saliency"
+commercial_use = "unclear"
+origin = "here"
+input.size = [32, 32]
+output.index = 0
+licence = {{ code = "MIT", weights = "MIT", data = "none" }}
+files = [{{ name = "tiny.pth", convert = "{}" }}]
+"""
+
+
+@pytest.fixture
+def mine(tiny):
+    """Makes a network known whose card names the tiny checkpoint, which is fetched already."""
+    from nukki import settings
+
+    def make(convert):
+        settings.cards_folder().mkdir(parents=True)
+        (settings.cards_folder() / "mine.toml").write_text(CARD.format(convert), encoding="utf-8")
+        folder = settings.models_folder() / "mine"
+        folder.mkdir(parents=True)
+        (folder / "tiny.pth").write_bytes(tiny.read_bytes())
+        return folder
+
+    return make
+
+
+def test_get_makes_the_graph_of_a_checkpoint(nukki, mine, photos, capsys):
+    folder = mine("tiny")
+    photos("a.jpg")
+    assert nukki("remove", "a.jpg", "--model", "mine") == 1
+    assert complains(capsys, "is missing", "nukki models get mine")
+    assert nukki("models", "get", "mine") == 0
+    said = capsys.readouterr()
+    assert said.out == f"{folder / 'mine.onnx'}\n"
+    assert "its card" not in said.err
+    assert not (folder / "mine.toml").exists()
+    assert nukki("remove", "a.jpg", "--model", "mine", "-o", "a.png") in (0, 3)
+    capsys.readouterr()
+    assert nukki("models", "get", "mine", "--quiet") == 0
+    assert capsys.readouterr().out == said.out
+    assert nukki("models", "verify", "mine") == 0
+
+
+def test_get_says_at_once_what_it_cannot_convert(nukki, mine, monkeypatch, capsys):
+    mine("stranger")
+    assert nukki("models", "get", "mine", "--quiet") == 2
+    assert complains(capsys, "`stranger`")
+
+
 def test_torch_that_is_missing(nukki, place, monkeypatch, capsys):
     for name in list(sys.modules):
         if name.startswith(("nukki.convert", "nukki.nets")):

@@ -13,8 +13,9 @@ from nukki.errors import MissingExtra
 
 if TYPE_CHECKING:
     from nukki.convert import Conversion
+    from nukki.zoo.cards import ModelCard
 
-__all__ = ["NAMES", "add"]
+__all__ = ["NAMES", "add", "made", "ready"]
 
 # As in `nets.registry`, which is not imported here because it loads torch; a test compares them.
 NAMES = (
@@ -97,6 +98,45 @@ def convert(args: argparse.Namespace) -> int:
     return DONE
 
 
+def ready(name: str) -> None:
+    """Refuse a conversion that could not be finished.
+
+    Args:
+        name: Whose checkpoint it would be of.
+
+    Raises:
+        MissingExtra: If a package is missing.
+        UnknownModel: If there is no network of that name.
+    """
+    _converting().check(name)
+
+
+def made(card: ModelCard, checkpoint: Path, *, quiet: bool) -> Path:
+    """The graph of a network whose card names a checkpoint, in the folder of its files.
+
+    Args:
+        card: Its first file is the checkpoint.
+        checkpoint: That file.
+        quiet: Whether nothing is said.
+
+    Raises:
+        NukkiError: As `nukki.convert.convert`.
+    """
+    from nukki.zoo import fetch, store
+
+    done = _converting().convert(
+        checkpoint,
+        card.convert,
+        store.graphs(card)[0],
+        with_card=False,
+        overwrite=True,
+        tell=_silent if quiet else say,
+    )
+    if not quiet:
+        _tell(done)
+    return fetch.ensure(card)
+
+
 def _converting() -> Any:
     """The module that converts; it is imported here because it needs torch.
 
@@ -131,11 +171,10 @@ def _tell(done: Conversion) -> None:
     if done.peak_bytes is not None:
         memory = f", {done.peak_bytes / 1e9:.1f} GB of memory at most"
     size = f"{done.size_bytes / 1e6:.1f} MB"
-    say(f"wrote {done.target}: {size} in {done.seconds:.0f} s{memory}; its card {done.card}")
+    card = f"; its card {done.card}" if done.card else ""
+    say(f"wrote {done.target}: {size} in {done.seconds:.0f} s{memory}{card}")
 
 
 def _as_json(done: Conversion) -> str:
     values = asdict(done)
-    for key in ("target", "card"):
-        values[key] = str(values[key])
-    return json.dumps(values, indent=2, ensure_ascii=False)
+    return json.dumps(values, indent=2, ensure_ascii=False, default=str)

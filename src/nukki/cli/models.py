@@ -86,7 +86,8 @@ def _add_get(actions: argparse._SubParsersAction[Any]) -> None:
     action = actions.add_parser(
         "get",
         help="fetch and verify networks",
-        description="Fetch networks once; a download that broke off is resumed. Prints the paths.",
+        description="Fetch networks once; a download that broke off is resumed. Prints the paths. "
+        "A network that is published as a checkpoint is converted (see nukki convert).",
     )
     action.add_argument("names", nargs="+", metavar="NAME")
     action.add_argument(
@@ -235,21 +236,25 @@ def remove(args: argparse.Namespace) -> int:
 
 def get(args: argparse.Namespace) -> int:
     """`models get`."""
-    from nukki.zoo import catalog, fetch
+    from nukki.cli.convert import made, ready
+    from nukki.zoo import catalog, fetch, store
 
     quiet = getattr(args, "quiet", False)
     for card in [catalog.find(name) for name in args.names]:
         unknown = [file.name for file in card.files if file.digest is None]
         if unknown:
             _tell(args, f"`{card.name}`: no digest is published; the first download is pinned")
+        to_make = card.convert if store.where(card) == "not fetched" else None
+        if to_make is not None:
+            ready(to_make)  # what is missing for that is told before the download
         with _bar(card.name, quiet=quiet) as progress:
-            where = fetch.ensure(
+            where = (fetch.ensure if to_make is None else fetch.files)(
                 card,
                 accept_licence=args.accept_licence,
                 offline=args.offline or None,
                 progress=progress,
             )
-        print(where)
+        print(where if to_make is None else made(card, where, quiet=quiet))
     return DONE
 
 
