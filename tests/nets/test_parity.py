@@ -63,7 +63,7 @@ def cases():
         yield pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", list(cases()))
 def test_a_definition_gives_what_the_official_one_gave(check, name):
     results = check.check(str(HERE / name), build, parity_run, convert)
     assert results
