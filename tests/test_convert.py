@@ -157,6 +157,16 @@ def test_a_graph_that_computes_something_else(checkpoint, tmp_path, traced, unto
     assert "nothing was written" in e.value.hint
 
 
+def test_an_exporter_that_fails(checkpoint, tmp_path, untouched, monkeypatch):
+    def failing(*_, **__):
+        message = "a step\nfailed"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(torch.onnx, "export", failing)
+    with pytest.raises(ModelOutputError, match="as ONNX: RuntimeError: a step failed"):
+        converting.convert(checkpoint, "tiny", tmp_path / "a.onnx")
+
+
 def test_a_graph_that_is_off_by_little(checkpoint, tmp_path, untouched, graph, monkeypatch):
     other = onnx.ModelProto()
     other.CopyFrom(graph)

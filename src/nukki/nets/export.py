@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nukki.errors import MissingExtra, ModelOutputError
+from nukki.errors import MissingExtra, ModelOutputError, NukkiError
 from nukki.io.files import write
 from nukki.nets.storage import compact
 from nukki.runtime.sessions import Session, get_session
@@ -141,6 +141,7 @@ def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> An
 
     Raises:
         MissingExtra: If the packages onnx and onnxscript are not installed.
+        ModelOutputError: If torch's exporter fails.
     """
     try:
         import onnx
@@ -148,7 +149,7 @@ def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> An
     except ImportError as error:
         message = "writing an ONNX file needs the packages onnx and onnxscript"
         raise MissingExtra(message, hint='pip install "nukki[train]"') from error
-    with tempfile.TemporaryDirectory() as folder, _silence():
+    with tempfile.TemporaryDirectory() as folder, _silence(), _mapped():
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
             shipped,
@@ -164,7 +165,7 @@ def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> An
             custom_translation_table=dict(ports.operators),
         )
         model = onnx.load(str(path))
-    onnx.checker.check_model(model)
+        onnx.checker.check_model(model)
     _plain(model)
     return model
 
@@ -206,6 +207,21 @@ def _silence() -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _mapped() -> Iterator[None]:
+    """Torch's exporter lets through whatever its many steps raise."""
+    try:
+        yield
+    except NukkiError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        message = f"torch could not write the network as ONNX: {type(error).__name__}: {reason}"
+        raise ModelOutputError(
+            message, hint="try another version of torch or onnxscript"
+        ) from error
 
 
 def _difference(model: Any, pictures: Tensors, wanted: Tensors) -> float:
