@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nukki.nets.subject import SubjectNet, _Conv  # noqa: E402 after the skip
+from nukki.nets.subject import SubjectNet, _Conv, _Inverted  # noqa: E402 after the skip
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def test_training_gives_a_map_for_each_level(net):
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 96), (160, 32)])
-def test_what_ships_is_the_finest_map_in_the_picture_s_size(net, size):
+def test_what_ships_is_the_finest_map_in_the_picture_s_size(net, size, monkeypatch):
+    for block in net.enc.blocks:
+        monkeypatch.setattr(block, "drop", 0.0)
     x = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2)) * 2 - 1
     with torch.no_grad():
         (shipped,) = net.eval()(x)
@@ -53,26 +55,46 @@ def test_names_and_shapes_of_weights_stay():
     hashlib.sha256(repr([(name, tuple(t.shape)) for name, t in state]).encode())
     """
     state = SubjectNet().state_dict()
-    assert len(state) == 188
+    assert len(state) == 212
     text = repr([(name, tuple(tensor.shape)) for name, tensor in state.items()])
     digest = hashlib.sha256(text.encode()).hexdigest()
-    assert digest[:16] == "95e8f4f59c86e14c"
+    assert digest[:16] == "c53756686eccdaed"
 
 
-def test_the_encoder_is_mobilenet_v2(net):
-    """Torchvision's `mobilenet_v2` has 3,504,872 parameters.
+def test_the_encoder_is_efficientnet_lite2(net):
+    """The published network has 6,092,072 parameters (timm's `tf_efficientnet_lite2`).
 
-    Less the classifier (1,281,000) and the last layer (320 · 1280 and a batch norm's 2 · 1280) it
-    has 1,811,712: weights and two numbers a channel for the batch norm, of which one is left here
-    when it is folded.
+    Less the classifier (1,281,000) and the last layer (352 · 1280 and a batch norm's 2 · 1280):
+    weights and two numbers a channel for the batch norm, of which one is left here when it is
+    folded.
     """
     weights = sum(p.numel() for p in net.enc.parameters() if p.ndim == 4)
     biases = sum(p.numel() for p in net.enc.parameters() if p.ndim == 1)
-    assert weights + 2 * biases == 3_504_872 - 1_281_000 - 320 * 1280 - 2 * 1280
+    assert weights + 2 * biases == 6_092_072 - 1_281_000 - 352 * 1280 - 2 * 1280
+
+
+def test_training_leaves_residuals_out_and_keeps_their_mean():
+    torch.manual_seed(5)
+    block = _Inverted(8, 8, 3, 2, 1, drop=0.25)
+    x = torch.rand(1, 8, 6, 6).expand(400, -1, -1, -1)
+    with torch.no_grad():
+        full = block.eval()(x) - x
+        seen = block.train()(x) - x
+    left_out = (seen.abs().amax(dim=(1, 2, 3)) < 1e-6).float().mean()
+    assert 0.17 < float(left_out) < 0.33
+    kept = seen[seen.abs().amax(dim=(1, 2, 3)) >= 1e-6]
+    torch.testing.assert_close(kept, full[: len(kept)] / 0.75, atol=1e-5, rtol=1e-5)
+
+
+def test_the_first_residual_is_never_left_out_and_the_last_most(net):
+    chances = [block.drop for block in net.enc.blocks]
+    assert chances[0] == 0
+    assert chances == sorted(chances)
+    assert chances[-1] == 0.2
 
 
 def test_the_network_is_small(net):
-    assert sum(p.numel() for p in net.parameters()) < 2_100_000
+    assert sum(p.numel() for p in net.parameters()) < 4_700_000
 
 
 def test_a_stride_of_two_pads_right_and_bottom():

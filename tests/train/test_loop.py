@@ -169,7 +169,7 @@ def test_weight_decay_is_for_weights_of_more_than_one_axis(trainer):
         for group in groups
         for parameter in group["params"]
     )
-    assert sum(len(group["params"]) for group in groups) == 188
+    assert sum(len(group["params"]) for group in groups) == 212
 
 
 def test_frozen_blocks_keep_their_weights(trainer, recipe):

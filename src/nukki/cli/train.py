@@ -56,8 +56,8 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
     command.add_argument(
         "--start",
         metavar="FILE",
-        help="weights to start from: an .onnx file of such a network, or an .npz of MobileNetV2 "
-        "(default: random ones)",
+        help="weights to start from: an .onnx file of such a network, or EfficientNet-Lite2's .pth "
+        "for the encoder (default: random ones)",
     )
     command.add_argument(
         "--steps", type=positive, metavar="N", help="stop after so many steps, to go on later"

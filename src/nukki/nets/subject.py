@@ -1,14 +1,14 @@
 """`subject`: our own network for the salient subject of a photo.
 
-An encoder that halves the picture five times (MobileNetV2, Sandler et al., CVPR 2018), a context
-part on the coarsest grid (two separable convolutions, self-attention, a global mean), and a
-decoder that walks back up, adding what the encoder saw at each size. Every level of the decoder
-also says its own map, for training only (deep supervision, Lee et al., AISTATS 2015); what ships
-is the finest one.
+An encoder that halves the picture five times (EfficientNet-Lite2: Tan and Le, ICML 2019, without
+squeeze-and-excitation and with ReLU6), a context part on the coarsest grid (two separable
+convolutions, self-attention, a global mean), and a decoder that walks back up, adding what the
+encoder saw at each size. Every level of the decoder also says its own map, for training only
+(deep supervision, Lee et al., AISTATS 2015); what ships is the finest one.
 
-There is no normalisation: the encoder's batch norms were folded into its weights before we got
-them, and the decoder starts from folded weights as well. So training and inference run the same
-graph, a batch of one is fine, and bfloat16 has nothing delicate to round.
+There is no normalisation: the encoder's batch norms are folded into its weights when these are
+read (`nets.weights`), and the decoder does without. So a batch of one is fine, and bfloat16 has
+nothing delicate to round.
 """
 
 from __future__ import annotations
@@ -19,67 +19,85 @@ from torch import Tensor, nn
 
 __all__ = ["SubjectNet"]
 
-# (expansion, channels, repeats, stride) of MobileNetV2 1.0, table 2 of the paper.
+# (kernel, expansion, channels, repeats, stride) of EfficientNet-Lite2: EfficientNet-B0 (table 1 of
+# the paper) with widths times 1.1 and repeats times 1.2, but for the stem, first and last stage.
 _STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    (3, 1, 16, 1, 1),
+    (3, 6, 24, 3, 2),
+    (5, 6, 48, 3, 2),
+    (3, 6, 88, 4, 2),
+    (5, 6, 120, 4, 1),
+    (5, 6, 208, 5, 2),
+    (3, 6, 352, 1, 1),
 )
-_TAPS = (0, 2, 5, 12, 16)  # the blocks whose results the decoder sees: strides 2, 4, 8, 16, 32
-_TAP_CHANNELS = (16, 24, 32, 96, 320)
+_TAPS = (0, 3, 6, 14, 20)  # the blocks whose results the decoder sees: strides 2, 4, 8, 16, 32
+_TAP_CHANNELS = (16, 24, 48, 120, 352)
+_DROP = 0.2  # how often the last residual is left out in training; the first never is
 _WIDTHS = (24, 32, 48, 64, 128)  # the decoder's channels at strides 2, 4, 8, 16, 32
 
 
 class _Conv(nn.Module):
-    """A convolution with bias; stride 2 pads right and bottom only (TensorFlow's "SAME")."""
+    """A convolution with bias; stride 2 pads as TensorFlow's "SAME": one more right and bottom."""
 
     def __init__(self, inner: int, outer: int, size: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
-        self.stride = stride
+        before = (size - stride) // 2
+        self.rim = (before, size - stride - before) * 2 if stride == 2 else None
         padding = size // 2 if stride == 1 else 0
         self.c = nn.Conv2d(inner, outer, size, stride, padding, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stride == 2:
-            x = F.pad(x, (0, 1, 0, 1))
+        if self.rim is not None:
+            x = F.pad(x, self.rim)
         result: Tensor = self.c(x)
         return result
 
 
 class _Inverted(nn.Module):
-    """Inverted residual: widen by a 1×1, filter each channel, narrow by a 1×1 and leave linear."""
+    """Inverted residual: widen by a 1×1, filter each channel, narrow by a 1×1 and leave linear.
 
-    def __init__(self, inner: int, outer: int, expansion: int, stride: int) -> None:
+    In training the residual of a picture is left out by chance `drop` (stochastic depth, Huang et
+    al., ECCV 2016), as it was when the encoder learnt ImageNet.
+    """
+
+    def __init__(
+        self, inner: int, outer: int, size: int, expansion: int, stride: int, drop: float
+    ) -> None:
         super().__init__()
         wide = inner * expansion
         widen = [_Conv(inner, wide, 1)] if expansion > 1 else []
         self.m = nn.ModuleList(
-            [*widen, _Conv(wide, wide, 3, stride, groups=wide), _Conv(wide, outer, 1)]
+            [*widen, _Conv(wide, wide, size, stride, groups=wide), _Conv(wide, outer, 1)]
         )
         self.residual = stride == 1 and inner == outer
+        self.drop = drop
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
         for layer in self.m[:-1]:
             y = F.relu6(layer(y))
         narrowed: Tensor = self.m[-1](y)
-        return x + narrowed if self.residual else narrowed
+        if not self.residual:
+            return narrowed
+        if self.training and self.drop > 0:
+            kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop
+            narrowed = narrowed * (kept / (1 - self.drop)).to(narrowed.dtype)
+        return x + narrowed
 
 
 class _Encoder(nn.Module):
-    """MobileNetV2 without its classifier: (N, 3, H, W) → five maps at strides 2, 4, 8, 16, 32."""
+    """EfficientNet-Lite2 less its classifier: (N, 3, H, W) → five maps, strides 2, 4, 8, 16, 32."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = _Conv(3, 32, 3, stride=2)
-        blocks, inner = [], 32
-        for expansion, outer, repeats, stride in _STAGES:
+        blocks: list[_Inverted] = []
+        inner, last = 32, sum(repeats for _, _, _, repeats, _ in _STAGES) - 1
+        for size, expansion, outer, repeats, stride in _STAGES:
             for turn in range(repeats):
-                blocks.append(_Inverted(inner, outer, expansion, stride if turn == 0 else 1))
+                drop = _DROP * len(blocks) / last
+                step = stride if turn == 0 else 1
+                blocks.append(_Inverted(inner, outer, size, expansion, step, drop))
                 inner = outer
         self.blocks = nn.ModuleList(blocks)
 

