@@ -184,8 +184,11 @@ class _Beside:
 
 def _by_torch(path: Path, named: Iterable[str]) -> object:
     """torch.load, which runs nothing but the making of tensors and plain containers."""
-    beside = sorted({name for name in named if name.startswith(_BESIDE)})
-    stands: list[Any] = [(_Beside, name) for name in beside]
+    stands: list[Any] = [
+        type(each.rpartition(".")[2], (_Beside,), {"__module__": each.rpartition(".")[0]})
+        for each in sorted(set(named))
+        if each.startswith(_BESIDE)
+    ]
     with torch.serialization.safe_globals(stands), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own deprecated calls
         return torch.load(str(path), map_location="cpu", weights_only=True)
