@@ -120,8 +120,8 @@ def convert(
     places = _places(target, with_card=with_card, overwrite=overwrite)
     tell(f"reading {checkpoint}")
     net = _loaded(checkpoint, name, tell)
-    pairs = list(_inputs(name, made_photo() if photo is None else photo))
-    proven = _proven(name, net, pairs, half=half, tell=tell)
+    shown = list(_shown(name, made_photo() if photo is None else photo))
+    proven = _proven(name, net, shown, half=half, tell=tell)
     digest = "sha256:" + hashlib.sha256(proven.data).hexdigest()
     _write(places, proven.data, card_text(_card(name, checkpoint, target, proven, digest)))
     return Conversion(
@@ -189,20 +189,35 @@ def _loaded(checkpoint: Path, name: str, tell: Tell) -> nn.Module:
     return Chosen(net.eval(), shipped(name).output)
 
 
-def _inputs(name: str, photo: RGB8) -> Iterator[tuple[list[str], Inputs]]:
-    """What the file is proven on: the words for each picture, and the tensors of one run."""
+@dataclass(frozen=True)
+class _Shown:
+    """What a file is proven on in one run.
+
+    Attributes:
+        words: What each picture is.
+        singles: The tensors of each picture.
+        together: Those of all pictures at once.
+    """
+
+    words: tuple[str, ...]
+    singles: tuple[Inputs, ...]
+    together: Inputs
+
+
+def _shown(name: str, photo: RGB8) -> Iterator[_Shown]:
+    """Random bytes and a photo at both sizes, in one run where the network takes two pictures."""
     ship = shipped(name)
     for height, width in ship.sizes:
         size = (height, width)
-        both = {
-            f"noise, {height} × {width}": inputs_for(name, noise(), size, scattered=True),
-            f"photo, {height} × {width}": inputs_for(name, photo, size, scattered=False),
-        }
+        words = (f"noise, {height} × {width}", f"photo, {height} × {width}")
+        one = inputs_for(name, noise(), size, scattered=True)
+        other = inputs_for(name, photo, size, scattered=False)
         if ship.batch:
-            one, other = both.values()
-            yield list(both), {key: np.concatenate([one[key], other[key]]) for key in one}
+            together = {key: np.concatenate([one[key], other[key]]) for key in one}
+            yield _Shown(words, (one, other), together)
         else:
-            yield from (([what], tensors) for what, tensors in both.items())
+            yield _Shown(words[:1], (one,), one)
+            yield _Shown(words[1:], (other,), other)
 
 
 # --- graph and proof
@@ -218,12 +233,7 @@ class _Proven:
 
 
 def _proven(
-    name: str,
-    net: nn.Module,
-    pairs: Sequence[tuple[list[str], Inputs]],
-    *,
-    half: bool,
-    tell: Tell,
+    name: str, net: nn.Module, shown: Sequence[_Shown], *, half: bool, tell: Tell
 ) -> _Proven:
     """A file that computes what the network does.
 
@@ -232,21 +242,22 @@ def _proven(
     """
     ports = ports_of(name)
     things = card_of(name).detections is not None
-    inputs = [tensors for _, tensors in pairs]
     tell("tracing the network")
-    example = {key: torch.from_numpy(array) for key, array in inputs[-1].items()}
+    example = {key: torch.from_numpy(array) for key, array in shown[-1].together.items()}
     model = graph(net, example, ports)
     tell("running PyTorch in float32 and in float64")
+    inputs = [each.together for each in shown]
     truths = [rounded(net, one) for one in inputs]
-    precise = exact(net, inputs)
-    data = _bytes(model)
-    verdicts = []
+    # One picture at a time: convolutions in float64 need many times their inputs' memory.
+    precise = iter(exact(net, [single for each in shown for single in each.singles]))
     tell("comparing ONNX Runtime with PyTorch")
+    data = _bytes(model)
     given = _answers(data, inputs, ports.outputs)
-    for (words, _), *outputs in zip(pairs, truths, given, precise, strict=True):
-        for row, what in enumerate(words):
-            parts = [_picture(each, row, len(words)) for each in outputs]
-            verdicts.append(judged(what, *parts, things=things))
+    verdicts = []
+    for each, truth, answer in zip(shown, truths, given, strict=True):
+        for row, what in enumerate(each.words):
+            mine, theirs = (_picture(one, row, len(each.words)) for one in (truth, answer))
+            verdicts.append(judged(what, mine, theirs, next(precise), things=things))
     _check(verdicts, tell)
     if not half:
         return _Proven(data, verdicts)

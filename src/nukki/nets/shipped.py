@@ -57,10 +57,10 @@ class Shipped:
     multiple: int = 32
     least: int = 32
     batch: bool = True
-    sizes: tuple[tuple[int, int], tuple[int, int]] = ((320, 256), (224, 416))
+    sizes: tuple[tuple[int, int], tuple[int, int]] = ((256, 192), (160, 288))
 
 
-_ANY: Mapping[str, Any] = {"multiple": 1, "least": 1, "sizes": ((320, 320), (243, 331))}
+_ANY: Mapping[str, Any] = {"multiple": 1, "least": 1, "sizes": ((224, 224), (171, 237))}
 _INDEXNET = Shipped("indexnet", channels=4)
 _AOTGAN = Shipped("aotgan", channels=4, multiple=4, least=36)
 SHIPPED: Mapping[str, Shipped] = {
