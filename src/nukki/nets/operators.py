@@ -176,10 +176,11 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         MissingExtra: If the package onnxscript is not installed.
     """
     try:
-        from onnxscript import opset18 as op
+        from onnxscript import opset18
     except ImportError as error:
         message = "writing an ONNX file needs the packages onnx and onnxscript"
         raise MissingExtra(message, hint='pip install "nukki[train]"') from error
+    op: Any = opset18  # its annotations ask for tensors of one type where constants are drawn up
 
     def best_node(scores: Any, most: int) -> Any:
         count = op.Min(op.Shape(scores), op.Constant(value_ints=[most]))

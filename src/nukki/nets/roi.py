@@ -112,7 +112,7 @@ class RoIHeads(nn.Module):
         for number, (feature, stride) in enumerate(zip(features, _STRIDES, strict=False)):
             mine = (levels == number).nonzero()[:, 0]
             # Without a bound the exporter adds up four that are each the largest integer.
-            torch._check(mine.shape[0] < 1 << 20)
+            torch._check(mine.shape[0] < 1 << 20)  # type: ignore[no-untyped-call]
             sampled = regions.sampling, regions.aligned
             cut.append(roi_align(feature, boxes[mine], side, 1 / stride, *sampled))
             order.append(mine)
@@ -142,7 +142,8 @@ class RoIHeads(nn.Module):
         regions = self.regions
         things = slice(1, None) if regions.background_first else slice(None, -1)
         scores = logits.softmax(dim=-1)[:, things].T  # (classes, K)
-        moved = decoded(deltas.unflatten(1, (-1, 4)), boxes[:, None], _WEIGHTS)
+        each = deltas.reshape(deltas.shape[0], -1, 4)
+        moved = decoded(each, boxes[:, None], _WEIGHTS)
         if regions.background_first:
             moved = moved[:, 1:]
         moved = clipped(moved, size).transpose(0, 1)  # (classes, K, 4)
