@@ -10,6 +10,7 @@ written in C sets aside memory for the largest number that a file mentions.
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -259,7 +260,8 @@ class _ScriptReader(_Reader):
         names["torch._utils._rebuild_tensor_v2"] = _Function(_window)
         names["collections.OrderedDict"] = _Function(OrderedDict)
         names["torch.device"] = _Function(str)
-        super().__init__(archive.open(f"{root}data.pkl"), names)  # type: ignore[arg-type]
+        # Read at once: what is refused half-way would keep the file open.
+        super().__init__(io.BytesIO(archive.read(f"{root}data.pkl")), names)
 
     def find_class(self, module: str, name: str) -> Any:
         """Every class of the program is a bag of attributes."""
