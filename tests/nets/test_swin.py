@@ -7,25 +7,37 @@ torch = pytest.importorskip("torch")
 from net_files import noise, settled  # noqa: E402
 from nukki.nets.swin import (  # noqa: E402
     SwinEncoder,
+    _apart,
     _Block,
     _Merge,
+    places,
     relative_positions,
-    shift_mask,
-    windows,
 )
+
+CPU = torch.device("cpu")
 
 
 def small():
     return settled(SwinEncoder(8, (2, 2, 2, 2), (1, 1, 2, 2), size=4))
 
 
-def test_windows_are_cut_row_by_row():
-    x = torch.arange(2 * 4 * 6).reshape(2, 4, 6, 1)
-    cut = windows(x, 2)
-    assert cut.shape == (12, 4, 1)
-    assert cut[1].flatten().tolist() == [2, 3, 8, 9]
-    assert cut[3].flatten().tolist() == [12, 13, 18, 19]
-    assert cut[6].flatten().tolist() == [24, 25, 30, 31]
+def test_windows_are_cut_row_by_row_and_filled_up():
+    at = places(2, 3, 2, 0, CPU)
+    assert at.source.tolist() == [0, 1, 3, 4, 2, 6, 5, 6]
+    assert at.back.tolist() == [0, 1, 4, 2, 3, 6]
+    assert at.piece.tolist() == [0] * 8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 8), (5, 9), (7, 3)])
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_places_are_a_padded_map_rolled_and_cut(size, shift):
+    h, w = size
+    at, m = places(h, w, 4, shift, CPU), torch.full((h + -h % 4, w + -w % 4), h * w)
+    m[:h, :w] = torch.arange(h * w).reshape(h, w)
+    m = m.roll((-shift, -shift), (0, 1))
+    cut = [m[y : y + 4, x : x + 4] for y in range(0, len(m), 4) for x in range(0, m.shape[1], 4)]
+    assert torch.equal(at.source, torch.stack(cut).flatten())
+    assert torch.equal(at.source[at.back], torch.arange(h * w))
 
 
 def test_relative_positions_are_alike_where_the_way_is_alike():
@@ -42,26 +54,26 @@ def test_relative_positions_are_alike_where_the_way_is_alike():
 
 
 def test_only_neighbours_by_wrapping_are_kept_apart():
-    """Rolled back, two tokens of a window lie in one cell of the shifted grid, or apart."""
+    """Two tokens of a window lie in one cell of the shifted grid, or apart."""
     size, shift, h, w = 4, 2, 8, 12
     cell = (torch.arange(h)[:, None] - shift) // size * 100 + (torch.arange(w) - shift) // size
-    rolled = windows(cell.roll((-shift, -shift), (0, 1))[None, :, :, None], size)
-    wanted = torch.where(rolled == rolled.transpose(1, 2), 0.0, -100.0)
-    assert torch.equal(shift_mask(h, w, size, shift, wanted), wanted)
+    at = places(h, w, size, shift, CPU)
+    held = cell.flatten()[at.source].reshape(-1, size * size)
+    wanted = torch.where(held[:, :, None] == held[:, None], 0.0, -100.0)
+    found = _apart(at.piece, 2, size)
+    assert torch.equal(found, torch.cat([wanted, wanted])[:, None])
 
 
 def attended(block, x, shift):
     """The block's attention as one over all tokens of the padded map, most of it masked away."""
-    size, attention = block.size, block.attn
+    attention, size = block.attn, 4
     n, h, w, c = x.shape
     tall, wide = h + -h % size, w + -w % size
     padded = x.new_zeros(n, tall, wide, c)
     padded[:, :h, :w] = block.norm1(x)
-    y, x_ = (part.flatten() for part in torch.meshgrid(
-        torch.arange(tall), torch.arange(wide), indexing="ij"
-    ))  # fmt: skip
-    down, right = y[:, None] - y, x_[:, None] - x_
-    cell = (y - shift) // size * 1000 + (x_ - shift) // size
+    token = torch.arange(tall * wide)
+    down, right = (line[:, None] - line for line in (token // wide, token % wide))
+    cell = (token // wide - shift) // size * 1000 + (token % wide - shift) // size
     row = ((down + size - 1) * (2 * size - 1) + right + size - 1).clamp(0, (2 * size - 1) ** 2 - 1)
     outputs = []
     query, key, value = attention.qkv(padded.reshape(n, -1, c)).chunk(3, dim=-1)
@@ -81,9 +93,10 @@ def attended(block, x, shift):
 @pytest.mark.parametrize("shift", [0, 2])
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (5, 9), (8, 11), (3, 13)])
 def test_a_block_is_attention_over_the_cells_of_its_grid(size, shift):
-    block, x = settled(_Block(6, 2, 4, shift)), noise(2, *size, 6)
-    tall, wide = (side + -side % 4 for side in size)
-    found = block(x, shift_mask(tall, wide, 4, 2, x))
+    block, x = settled(_Block(6, 2, 4)), noise(2, *size, 6)
+    at = places(*size, 4, shift, CPU)
+    found = block(x.flatten(1, 2), at, _apart(at.piece, 2, 4) if shift else None)
+    found = found.reshape(x.shape)
     assert torch.allclose(found, attended(block, x, shift), atol=1e-5)
     if size != (1, 1):
         assert not torch.allclose(found, attended(block, x, 2 - shift), atol=1e-2)
@@ -94,8 +107,7 @@ def test_a_block_is_attention_over_the_cells_of_its_grid(size, shift):
 def test_merging_joins_two_by_two_and_fills_up_with_zeros(size):
     merge, x = settled(_Merge(5)), noise(2, *size, 5)
     h, w = ((side + 1) // 2 for side in size)
-    found = merge(x)
-    assert found.shape == (2, h, w, 10)
+    found = merge(x.flatten(1, 2), *size).reshape(2, h, w, 10)
     for row in range(h):
         for column in range(w):
             four = torch.zeros(2, 4, 5)

@@ -5,41 +5,85 @@ A picture is cut into 4×4 patches; each of four stages attends within windows o
 second block with windows shifted by M // 2, and between stages 2×2 tokens merge into one. In the
 form for dense prediction: any size, a layer norm on what each stage gives.
 
-Between layers a map is (N, H, W, C). All sizes and the mask come from the shape of the tensor, so
-that a graph traced at one size holds for others.
+Which token belongs into which window is computed from the size of the map, as numbers of tokens, so
+that a graph traced at one size holds for others: padding, shifting and cutting are one look-up.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["SwinEncoder", "relative_positions", "shift_mask", "windows"]
+__all__ = ["Places", "SwinEncoder", "places", "relative_positions"]
 
 _APART = -100.0  # added to the logit of two tokens that are only neighbours because the map wraps
 
 
-def windows(x: Tensor, size: int) -> Tensor:
-    """Cut maps into windows: (N, H, W, C) → (N · windows, size², C), row by row.
+class Places(NamedTuple):
+    """Which token of a map (H, W) lies where in its windows of M×M.
+
+    Attributes:
+        source: (windows · M²,) int64, by window: the token that lies there, row by row; H · W where
+            none does.
+        back: (H · W,) int64: where in `source` each token lies.
+        piece: (windows · M²,) int64, the same for places of a window that are neighbours in the
+            map, other for what came in from the opposite rim.
+    """
+
+    source: Tensor
+    back: Tensor
+    piece: Tensor
+
+
+def places(h: int, w: int, size: int, shift: int, device: torch.device) -> Places:
+    """Pad a map below and right to whole windows, roll it up and left, and cut it (figure 4).
 
     Args:
-        x: Maps whose H and W are multiples of `size`.
-        size: The side of a window in tokens.
+        h: Rows of the map.
+        w: Columns of the map.
+        size: M, the side of a window in tokens.
+        shift: By how much to roll, in 0..M − 1.
+        device: Where to put the result.
     """
-    n, h, w, c = x.shape
-    x = x.reshape(n, h // size, size, w // size, size, c)
-    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, size * size, c)
+    tall, wide = _whole(h, size), _whole(w, size)
+    across = wide // size  # windows side by side
+
+    window, inside = _divided(torch.arange(tall * wide, device=device), size**2)
+    (above, left), (y, x) = _divided(window, across), _divided(inside, size)
+    row, column = above * size + y, left * size + x
+    y, x = _divided(row + shift, tall)[1], _divided(column + shift, wide)[1]  # before rolling
+    source = torch.where((y < h) & (x < w), y * w + x, h * w)
+    piece = 2 * (y < row).long() + (x < column).long()
+
+    y, x = _divided(torch.arange(h * w, device=device), w)
+    row, column = _divided(y + tall - shift, tall)[1], _divided(x + wide - shift, wide)[1]
+    (above, y), (left, x) = _divided(row, size), _divided(column, size)
+    return Places(source, (above * across + left) * size**2 + y * size + x, piece)
 
 
-def _joined(x: Tensor, size: int, h: int, w: int) -> Tensor:
-    """The inverse of `windows`: (N · windows, size², C) → (N, H, W, C)."""
-    c = x.shape[-1]
-    x = x.reshape(-1, h // size, w // size, size, size, c)
-    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, h, w, c)
+def _divided(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    """Quotient and rest; the exporter to ONNX takes `%` with constants only."""
+    quotient = numbers // by
+    return quotient, numbers - quotient * by
+
+
+def _whole(length: int, size: int) -> int:
+    """The next multiple of `size`."""
+    return (length + size - 1) // size * size
+
+
+def _apart(piece: Tensor, pictures: int, size: int) -> Tensor:
+    """What to add to the logits: (N · windows, 1, M², M²), 0 within a piece and −100 between two.
+
+    For each picture anew, so that one window is no size of its own when a graph is traced.
+    """
+    piece = piece.repeat(pictures).reshape(-1, size * size)
+    return _APART * (piece[:, None, :, None] != piece[:, None, None, :])
 
 
 def relative_positions(size: int) -> Tensor:
@@ -59,36 +103,10 @@ def relative_positions(size: int) -> Tensor:
     return (down + size - 1) * (2 * size - 1) + right + size - 1
 
 
-def shift_mask(h: int, w: int, size: int, shift: int, like: Tensor) -> Tensor:
-    """What to add to the attention of a map that was rolled up and left by `shift`.
-
-    The last windows then hold pieces from opposite rims (figure 4 of the paper): those are labelled
-    by the bands of rows and columns they lie in, and tokens with different labels are kept apart.
-
-    Args:
-        h: Rows of the map, a multiple of `size`.
-        w: Columns of the map, likewise.
-        size: The side of a window in tokens.
-        shift: By how much it was rolled, in 1..size − 1.
-        like: Gives device and dtype.
-
-    Returns:
-        (windows, size², size²), 0 or −100.
-    """
-
-    def bands(length: int) -> Tensor:
-        at = torch.arange(length, device=like.device)
-        return (at >= length - size).long() + (at >= length - shift).long()
-
-    labels = 3 * bands(h)[:, None] + bands(w)
-    label = windows(labels[None, :, :, None], size)  # (windows, size², 1)
-    return (label != label.transpose(1, 2)).to(like.dtype) * _APART
-
-
 class _Attention(nn.Module):
     """Multi-head self-attention within windows, with a learnt bias for each relative position.
 
-    (N · windows, M², C) and a mask (windows, M², M²) or None → (N · windows, M², C).
+    (N · windows, M², C), and what to add to the logits, or None → (N · windows, M², C).
     """
 
     relative_position_index: Tensor
@@ -109,24 +127,22 @@ class _Attention(nn.Module):
         bias = self.relative_position_bias_table[self.relative_position_index]  # (M², M², heads)
         logits = (query * scale) @ key.transpose(-1, -2) + bias.permute(2, 0, 1)
         if mask is not None:
-            pictures = logits.reshape(-1, mask.shape[0], self.heads, m, m)
-            logits = (pictures + mask[:, None]).reshape(b, self.heads, m, m)
+            logits = logits + mask
         seen = logits.softmax(dim=-1) @ value
         result: Tensor = self.proj(seen.transpose(1, 2).reshape(b, m, c))
         return result
 
 
 class _Block(nn.Module):
-    """x + attention(norm(x)), then x + perceptron(norm(x)): (N, H, W, C) → the same.
+    """x + attention(norm(x)), then x + perceptron(norm(x)): (N, H · W, C) → the same.
 
-    The map is padded to whole windows with zeros behind the norm, and those take part in the
-    attention: so do the authors, and trained weights know it.
+    Windows are filled up with zeros behind the norm, and those take part in the attention: so do
+    the authors, and trained weights know it.
     """
 
-    def __init__(self, channels: int, heads: int, size: int, shift: int) -> None:
+    def __init__(self, channels: int, heads: int, size: int) -> None:
         super().__init__()
         self.size = size
-        self.shift = shift
         self.norm1 = nn.LayerNorm(channels)
         self.attn = _Attention(channels, heads, size)
         self.norm2 = nn.LayerNorm(channels)
@@ -137,40 +153,32 @@ class _Block(nn.Module):
             )
         )
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        _, h, w, _ = x.shape
-        tall, wide = _whole(h, self.size), _whole(w, self.size)
-        y = F.pad(self.norm1(x), (0, 0, 0, wide - w, 0, tall - h))
-        if self.shift:
-            y = y.roll((-self.shift, -self.shift), (1, 2))
-        y = self.attn(windows(y, self.size), mask if self.shift else None)
-        y = _joined(y, self.size, tall, wide)
-        if self.shift:
-            y = y.roll((self.shift, self.shift), (1, 2))
-        x = x + y[:, :h, :w]
+    def forward(self, x: Tensor, at: Places, mask: Tensor | None) -> Tensor:
+        n, _, c = x.shape
+        y = F.pad(self.norm1(x), (0, 0, 0, 1))  # token H · W is zero
+        # Flat in between: of (N, M², C) and one window the tracer would keep the sizes as they are.
+        y = y.index_select(1, at.source).flatten(0, 1).reshape(-1, self.size**2, c)
+        y = self.attn(y, mask).flatten(0, 1).reshape(n, -1, c).index_select(1, at.back)
+        x = x + y
         result: Tensor = x + self.mlp(self.norm2(x))
         return result
 
 
-def _whole(length: int, size: int) -> int:
-    """The next multiple of `size`."""
-    return (length + size - 1) // size * size
-
-
 class _Merge(nn.Module):
-    """Join 2×2 tokens: (N, H, W, C) → (N, ceil(H / 2), ceil(W / 2), 2C)."""
+    """Join 2×2 tokens: (N, H · W, C) → (N, ceil(H / 2) · ceil(W / 2), 2C)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(4 * channels)
         self.reduction = nn.Linear(4 * channels, 2 * channels, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.pad(x, (0, 0, 0, 1, 0, 1))  # used where a side is odd
+    def forward(self, x: Tensor, h: int, w: int) -> Tensor:
+        n, _, c = x.shape
+        x = F.pad(x.reshape(n, h, w, c), (0, 0, 0, 1, 0, 1))  # used where a side is odd
         upper, lower = x[:, :-1:2], x[:, 1::2]
         left, right = slice(None, -1, 2), slice(1, None, 2)
         corners = (upper[:, :, left], lower[:, :, left], upper[:, :, right], lower[:, :, right])
-        result: Tensor = self.reduction(self.norm(torch.cat(corners, dim=-1)))
+        result: Tensor = self.reduction(self.norm(torch.cat(corners, dim=-1).flatten(1, 2)))
         return result
 
 
@@ -180,22 +188,21 @@ class _Stage(nn.Module):
     def __init__(self, channels: int, depth: int, heads: int, size: int, merge: bool) -> None:
         super().__init__()
         self.size = size
-        self.blocks = nn.ModuleList(
-            [_Block(channels, heads, size, turn % 2 * (size // 2)) for turn in range(depth)]
-        )
-        self.downsample = _Merge(channels) if merge else nn.Identity()
+        self.blocks = nn.ModuleList([_Block(channels, heads, size) for _ in range(depth)])
+        self.downsample = _Merge(channels) if merge else None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, H, W, C) → what the stage gives, and the same merged for the next one."""
-        tall, wide = _whole(x.shape[1], self.size), _whole(x.shape[2], self.size)
-        mask = shift_mask(tall, wide, self.size, self.size // 2, x)
-        for block in self.blocks:
-            x = block(x, mask)
-        return x, self.downsample(x)
+    def forward(self, x: Tensor, h: int, w: int) -> tuple[Tensor, Tensor]:
+        """(N, H · W, C) → what the stage gives, and the same merged for the next one."""
+        still = places(h, w, self.size, 0, x.device)
+        moved = places(h, w, self.size, self.size // 2, x.device)
+        mask = _apart(moved.piece, x.shape[0], self.size)
+        for turn, block in enumerate(self.blocks):
+            x = block(x, moved, mask) if turn % 2 else block(x, still, None)
+        return x, x if self.downsample is None else self.downsample(x, h, w)
 
 
 class _Patches(nn.Module):
-    """The picture as tokens: (N, 3, H, W) → (N, H / 4, W / 4, C)."""
+    """The picture as tokens: (N, 3, H, W) → (N, H / 4 · W / 4, C)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -203,7 +210,7 @@ class _Patches(nn.Module):
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.norm(self.proj(x).permute(0, 2, 3, 1))
+        result: Tensor = self.norm(self.proj(x).flatten(2).transpose(1, 2))
         return result
 
 
@@ -242,10 +249,13 @@ class SwinEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """See the class."""
+        n, _, h, w = image.shape
+        h, w = h // 4, w // 4
         x = self.patch_embed(image)
         maps = []
         norms = (self.norm0, self.norm1, self.norm2, self.norm3)
         for stage, norm in zip(self.layers, norms, strict=True):
-            here, x = stage(x)
-            maps.append(norm(here).permute(0, 3, 1, 2))
+            here, x = stage(x, h, w)
+            maps.append(norm(here).transpose(1, 2).reshape(n, -1, h, w))
+            h, w = (h + 1) // 2, (w + 1) // 2
         return maps
