@@ -6,8 +6,10 @@ import functools
 import hashlib
 import http.server
 import json
+import sys
 import threading
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -241,3 +243,76 @@ def test_wrong_usage(run, words):
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert err
+
+
+CONVERTED = """
+name = "mine"
+title = "Mine"
+task = "saliency"
+commercial_use = "unclear"
+origin = "https://example.org"
+input.size = [32, 32]
+output.range = "absolute"
+licence = {{ code = "MIT", weights = "MIT", data = "none" }}
+files = [{{ name = "net.pth", digest = "sha256:{}", convert = "u2netp" }}]
+"""
+
+
+@pytest.fixture
+def converted():
+    """A network whose card names a checkpoint; gives the folder of its files."""
+    settings.cards_folder().mkdir(parents=True)
+    (settings.cards_folder() / "mine.toml").write_text(CONVERTED.format(SHA256))
+    return settings.models_folder() / "mine"
+
+
+def test_a_converted_network_without_torch(run, nukki, converted, red, photos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    photos("a.jpg")
+    graph = converted / "mine.onnx"
+    assert run("path", "mine")[1] == f"{graph}\n"
+    assert run("import", red[1], "--as", "mine") == (0, f"{graph}\n", "")
+    assert run("bundle", "mine", "-o", "models.zip")[0] == 0
+    monkeypatch.setenv("NUKKI_HOME", str(Path("elsewhere").absolute()))
+    elsewhere = settings.models_folder() / "mine" / "mine.onnx"
+    assert run("import", "models.zip") == (0, f"{elsewhere}\n", "")
+    assert run("get", "mine", "--offline") == (0, f"{elsewhere}\n", "")
+    assert run("verify", "mine")[0] == 0
+    assert nukki("remove", "a.jpg", "--model", "mine", "-o", "a.png", "--offline") == 0
+    elsewhere.write_bytes(graph.read_bytes() + b"\0")
+    assert nukki("remove", "a.jpg", "--model", "mine", "-o", "b.png") == 1
+    assert not Path("b.png").exists()
+
+
+def test_verify_reads_graphs_and_the_checkpoint_where_it_is_kept(run, converted, tmp_path, red):
+    code, out, err = run("verify", "mine", "--json")
+    (row,) = json.loads(out)
+    assert (code, row["file"], row["state"]) == (1, "mine.onnx", "missing")
+    run("import", red[1], "--as", "mine")
+    code, out, err = run("verify", "--json")
+    rows = {row["file"]: row for row in json.loads(out)}
+    assert (code, set(rows)) == (0, {"subject.onnx", "mine.onnx"})
+    graph = converted / "mine.onnx"
+    assert rows["mine.onnx"]["sha256"] == hashlib.sha256(graph.read_bytes()).hexdigest()
+    (converted / "net.pth").write_bytes(b"cut off")
+    code, out, err = run("verify", "mine")
+    assert code == 1
+    assert "net.pth` must have" in err
+    (converted / "net.pth").write_bytes(DATA)
+    assert run("verify", "mine")[0] == 0
+    graph.write_bytes(b"another")
+    code, out, err = run("verify", "mine")
+    assert code == 1
+    assert "mine.onnx` must have" in err
+
+
+def test_a_checkpoint_by_hand_has_to_be_converted(run, converted, tmp_path):
+    source = tmp_path / "net.pth"
+    source.write_bytes(DATA)
+    code, out, err = run("import", source, "--as", "mine")
+    assert (code, out) == (0, f"{converted / 'net.pth'}\n")
+    assert "nukki models get mine" in err
+    source.write_bytes(b"my own")
+    code, out, err = run("import", source, "--as", "mine")
+    assert (code, out) == (1, "")
+    assert f"nukki convert {source} --as u2netp" in err

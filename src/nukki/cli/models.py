@@ -108,7 +108,8 @@ def _add_carrying(actions: argparse._SubParsersAction[Any]) -> None:
     action = actions.add_parser(
         "import",
         help="take in a bundle, or a file that was fetched by hand",
-        description="nukki models import models.zip; nukki models import FILE.onnx --as NAME",
+        description="nukki models import models.zip; nukki models import FILE.onnx --as NAME. "
+        "A checkpoint that is taken in is converted by `nukki models get NAME` then.",
     )
     action.add_argument("file", metavar="FILE")
     action.add_argument("--as", dest="name", metavar="NAME", help="the network whose file it is")
@@ -165,7 +166,7 @@ def verify(args: argparse.Namespace) -> int:
         cards = [catalog.find(name) for name in args.names]
     else:
         cards = [card for card in catalog.cards() if store.where(card) != "not fetched"]
-    rows = [_verified(card, file) for card in cards for file in card.files]
+    rows = [_verified(card, file) for card in cards for file in _verifiable(card)]
     if args.json:
         _print_json(rows)
     else:
@@ -175,6 +176,16 @@ def verify(args: argparse.Namespace) -> int:
             if row["problem"]:
                 say(f"error: {row['problem']}")
     return DONE if all(row["state"] == "ok" for row in rows) else FAILED
+
+
+def _verifiable(card: ModelCard) -> list[ModelFile]:
+    """What runs, and the checkpoint that it was made of if that is still there."""
+    from nukki.zoo import store
+
+    files = list(store.running(card))
+    if card.convert is not None:
+        files += [file for file in card.files if store.locate(card, file).is_file()]
+    return files
 
 
 def _verified(card: ModelCard, file: ModelFile) -> dict[str, str | None]:
@@ -209,7 +220,7 @@ def path(args: argparse.Namespace) -> int:
             raise InputError(message, hint="add [[files]] to the card")
         where = store.where(card)
         values = {
-            "path": str(store.locate(card, card.files[0])),
+            "path": str(store.graphs(card)[0]),
             "present": where != "not fetched",
         }
         if not values["present"] and not args.json:
@@ -272,13 +283,19 @@ def import_file(args: argparse.Namespace) -> int:
     from nukki.zoo import catalog, store
 
     if args.name is not None:
-        print(bundles.place(catalog.find(args.name), args.file))
+        card = catalog.find(args.name)
+        placed = bundles.place(card, args.file)
+        print(placed)
+        if placed.name not in card.graphs:
+            _tell(args, f"`{card.name}` runs once converted: run `nukki models get {card.name}`")
         return DONE
     if Path(args.file).suffix.lower() != ".zip":
         message = f"`{args.file}` must be a bundle (.zip) where no name is given"
         raise InputError(message, hint="add `--as NAME`, the network whose file it is")
     for card in bundles.import_bundle(args.file):
-        print(store.locate(card, card.files[0]))
+        if store.where(card) == "not fetched":  # a bundle from before graphs were carried
+            _tell(args, f"`{card.name}` runs once converted: run `nukki models get {card.name}`")
+        print(store.graphs(card)[0])
     return DONE
 
 

@@ -6,7 +6,10 @@ models.zip
 └── models/NAME/FILE          stored, not deflated: weights do not shrink, and nothing can swell
 
 An import looks up the names that the manifest and the card spell out and never takes a path from
-the archive; a network that the package knows is checked against the package's own card.
+the archive; a network that the package knows is checked against the package's own card. Of a
+network that is converted the graphs are carried, not the checkpoint: the machine that takes them in
+needs no PyTorch. No card has their digests, so those of the manifest are what they are checked
+against, and pinned.
 """
 
 from __future__ import annotations
@@ -62,7 +65,7 @@ def export(names: Sequence[str], target: str | Path, *, overwrite: bool = False)
             _put(archive, "manifest.json", json.dumps(manifest, indent=1).encode())
             for card, text, _ in models:
                 _put(archive, f"cards/{card.name}.toml", text)
-                for file in card.files:
+                for file in store.running(card):
                     _put_file(archive, _entry_name(card, file), store.locate(card, file))
         temporary.replace(target)
     except OSError as error:
@@ -80,7 +83,7 @@ def _exportable(name: str) -> tuple[ModelCard, bytes, dict[str, Any]]:
         message = f"`{name}` is part of the package and needs no bundle"
         raise InputError(message, hint="leave it out")
     rows = []
-    for file in card.files:
+    for file in store.running(card):
         path = store.locate(card, file)
         if not path.is_file():
             message = f"`{path}` is missing, so `{name}` cannot be bundled"
@@ -169,7 +172,8 @@ class _Import:
         models = []
         for row in rows:
             card, text = self._card(row["name"])
-            known |= {f"cards/{card.name}.toml", *(_entry_name(card, file) for file in card.files)}
+            carried = _carried(card, row)
+            known |= {f"cards/{card.name}.toml", *(_entry_name(card, file) for file in carried)}
             models.append((card, text, row))
         strange = sorted(set(self.entries) - known)
         if strange:
@@ -178,7 +182,7 @@ class _Import:
             staged = []
             for card, _, row in models:
                 stack.enter_context(store.locked(card))
-                for file in card.files:
+                for file in _carried(card, row):
                     part = stack.enter_context(_temporary(card, file))
                     staged.append((card, file, part, self._unpack(card, file, part, row)))
             for _, text, _ in models:
@@ -249,6 +253,13 @@ class _Import:
         return hashes
 
 
+def _carried(card: ModelCard, row: dict[str, Any]) -> tuple[ModelFile, ...]:
+    """The files of a network that a bundle has to hold; earlier ones held checkpoints."""
+    listed = {each["name"] for each in row["files"]}
+    old = not listed & set(card.graphs) and card.files[0].name in listed
+    return card.files if old else store.running(card)
+
+
 def _is_row(row: object) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("name"), str):
         return False
@@ -263,10 +274,11 @@ def _is_row(row: object) -> bool:
 
 
 def place(card: ModelCard, source: str | Path) -> Path:
-    """Put a file that was fetched by hand where a network's file belongs, if it is the right one.
+    """Put a file that was fetched or made by hand where it belongs, if it is the right one.
 
     Args:
-        card: The network.
+        card: The network. If it is converted, an .onnx file is taken for its graph, which is
+            pinned; any other for the checkpoint, which still has to be converted.
         source: The file; of a network with several, the one of that name.
 
     Raises:
@@ -278,11 +290,7 @@ def place(card: ModelCard, source: str | Path) -> Path:
     if card.embedded:
         message = f"`{card.name}` is part of the package: no file is to be placed"
         raise InputError(message)
-    files = {file.name: file for file in card.files}
-    file = card.files[0] if len(files) == 1 else files.get(source.name)
-    if file is None:
-        message = f"`{source.name}` must be one of {', '.join(files)}"
-        raise InputError(message, hint="name the file as its card does")
+    file = _wanted(card, source)
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(source.open("rb"))
@@ -291,8 +299,27 @@ def place(card: ModelCard, source: str | Path) -> Path:
             raise InputError(message, hint="give the path of the file") from error
         stack.enter_context(store.locked(card))
         part = stack.enter_context(_temporary(card, file))
-        hashes = _copy(stream, part, card, file, str(source))
+        try:
+            hashes = _copy(stream, part, card, file, str(source))
+        except ChecksumMismatch as error:
+            if file.convert is None:
+                raise
+            hint = (
+                f"convert a checkpoint of your own by `nukki convert {source} --as {file.convert}`"
+            )
+            raise ChecksumMismatch(error.message, hint=hint) from error
         return store.settle(card, file, part, hashes)
+
+
+def _wanted(card: ModelCard, source: Path) -> ModelFile:
+    """Which of a network's files the user's is."""
+    made = card.convert is not None and source.suffix.lower() == ".onnx"
+    files = {file.name: file for file in (store.running(card) if made else card.files)}
+    file = next(iter(files.values())) if len(files) == 1 else files.get(source.name)
+    if file is None:
+        message = f"`{source.name}` must be one of {', '.join(files)}"
+        raise InputError(message, hint="name the file as its card does")
+    return file
 
 
 @contextmanager

@@ -45,13 +45,13 @@ def ensure(
 
 def _converted(card: ModelCard) -> Path:
     """The first of the graphs that were made of the network's checkpoint, unchanged since."""
-    paths = store.graphs(card)
-    for path in paths:
+    for file in store.running(card):
+        path = store.locate(card, file)
         if not path.is_file():
             message = f"`{path}` is missing; it is made of the authors' checkpoint once"
             raise FetchError(message, hint=f"run `nukki models get {card.name}`")
-        store.check(card, ModelFile(path.name))
-    return paths[0]
+        store.check(card, file)
+    return store.graphs(card)[0]
 
 
 def files(

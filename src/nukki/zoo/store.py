@@ -31,6 +31,7 @@ __all__ = [
     "locate",
     "locked",
     "remove",
+    "running",
     "settle",
     "where",
 ]
@@ -112,11 +113,20 @@ def locate(card: ModelCard, file: ModelFile) -> Path:
     return (catalog.WEIGHTS if file.embedded else folder(card)) / file.name
 
 
-def graphs(card: ModelCard) -> tuple[Path, ...]:
-    """Where the files that run lie, or would lie: published ones, or those made by conversion."""
+def running(card: ModelCard) -> tuple[ModelFile, ...]:
+    """The files that run: published ones, or those made by conversion.
+
+    No card has digests of the latter, which differ with PyTorch's version; they are pinned where
+    they are first seen.
+    """
     if card.convert is None:
-        return tuple(locate(card, file) for file in card.files)
-    return tuple(folder(card) / name for name in card.graphs)
+        return card.files
+    return tuple(ModelFile(name) for name in card.graphs)
+
+
+def graphs(card: ModelCard) -> tuple[Path, ...]:
+    """Where the files that run lie, or would lie."""
+    return tuple(locate(card, file) for file in running(card))
 
 
 def where(card: ModelCard) -> str:
