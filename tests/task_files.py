@@ -31,6 +31,30 @@ def channel(number, count=1):
     """
 
 
+# Networks that fill holes: with one colour, and with NaN.
+FILLS_CARD = """
+task = "inpainting"
+input.size = [64, 64]
+input.fit = "pad"
+input.multiple = 8
+output.index = 0
+"""
+PAINT = "paint (float[1,4,H,W] x) => (float[1,3,H,W] y)" + channel(0, 3).replace(
+    "<int64", "<float[1,3,1,1] colour = {0.2, 0.4, 1.5}, int64", 1
+).replace(
+    "y = Slice(x, first, last, axis) }",
+    """
+    part = Slice(x, first, last, axis)
+    none = Sub(part, part)
+    y = Add(none, colour) }""",
+)
+FILLS_COLOUR = (51, 102, 255)  # of PAINT: 1.5 is clipped
+FILLS_NAN = "nan (float[1,4,H,W] x) => (float[1,3,H,W] y)" + channel(0, 3).replace(
+    "y = Slice(x, first, last, axis) }",
+    "r = Slice(x, first, last, axis)\n z = Sub(r, r)\n y = Div(z, z) }",
+)
+
+
 def card(folder, text, name="tiny"):
     """A card of the user's with these lines."""
     path = Path(folder) / f"{name}.toml"

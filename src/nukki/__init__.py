@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nukki.api import list_models, load, read, remove, replace, segment
+    from nukki.api import erase, list_models, load, read, remove, replace, segment
     from nukki.errors import (
         CardError,
         ChecksumMismatch,
@@ -45,6 +45,7 @@ _HOME = {
     "ModelCard": "zoo.cards",
     "Picture": "io.images",
     "Point": "types",
+    "erase": "api",
     "list_models": "api",
     "load": "api",
     "read": "api",
@@ -92,6 +93,7 @@ __all__ = [
     "ProviderError",
     "Segmentation",
     "UnknownModel",
+    "erase",
     "list_models",
     "load",
     "read",

@@ -12,17 +12,21 @@ from nukki import settings
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
+from nukki.io.masks import MaskSource, read_mask
+from nukki.pipelines import erase as erasing
 from nukki.pipelines import remove as removal
 from nukki.pipelines import segment as segmenting
 from nukki.pipelines.backgrounds import Colour, Source, background_of
 from nukki.pipelines.options import (
     CallKeywords,
+    EraseKeywords,
+    EraseOptions,
     RemoveKeywords,
     RemoveOptions,
     SegmentKeywords,
     SegmentOptions,
 )
-from nukki.pipelines.results import Cutout, Segmentation
+from nukki.pipelines.results import Cutout, Erased, Segmentation
 from nukki.runtime.sessions import get_session
 from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.instances import Instances
@@ -35,10 +39,10 @@ from nukki.zoo.cards import CommercialUse, ModelCard, Task
 from nukki.zoo.fetch import ensure
 from nukki.zoo.store import graphs
 
-__all__ = ["list_models", "load", "load_as", "read", "remove", "replace", "segment"]
+__all__ = ["erase", "list_models", "load", "load_as", "read", "remove", "replace", "segment"]
 
 Network: TypeAlias = Saliency | Semantic | Instances | Prompted | Matting | Inpainting
-Options = TypeVar("Options", RemoveOptions, SegmentOptions)
+Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions)
 Kind = TypeVar("Kind", Saliency, Semantic, Instances, Matting, Inpainting)
 
 # What runs the networks of a task; a network that is asked (`Prompted`) has two files.
@@ -194,6 +198,55 @@ def segment(
     else:
         finder = load_as(Instances, wish.instances, **terms)
     return segmenting.segment(picture, finder, what=wish.what, min_score=wish.min_score)
+
+
+def erase(
+    image: Source,
+    *,
+    mask: MaskSource,
+    device: str | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = None,
+    allow_truncated: bool = False,
+    accept_licence: bool = False,
+    **options: Unpack[EraseKeywords],
+) -> Erased:
+    """Take something out of a photo and fill the hole.
+
+    Args:
+        image: Whatever `read` takes.
+        mask: What goes: a grey picture (white goes) or a cut-out, of the photo's size, or an array
+            (H, W) of bool or uint8.
+        device: See `remove`.
+        threads: See `remove`.
+        max_pixels: See `read`.
+        allow_truncated: See `read`; the mask has to be whole.
+        accept_licence: See `remove`.
+        **options: Fields of `pipelines.options.EraseOptions`: fill (the network, which has to be
+            named), card.
+
+    Returns:
+        A picture of the photo's size, depth and colour space, with its profile and EXIF. Outside
+        the mask every pixel is bit-identical to the photo's.
+
+    Raises:
+        NothingFound: If the mask is empty.
+        NukkiError: See its tree in `nukki.errors`.
+    """
+    wish = _checked(EraseOptions, "erase", options)
+    erasing.check_named(wish.fill)
+    picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
+    hole = read_mask(mask, max_pixels=max_pixels, white=erasing.WHITE)
+    erasing.check_hole(picture, hole)  # before anything is fetched
+    filler = load_as(
+        Inpainting,
+        wish.fill,
+        card=wish.card,
+        device=device,
+        threads=threads,
+        accept_licence=accept_licence,
+    )
+    return erasing.erase(picture, hole, filler)
 
 
 def load(

@@ -36,7 +36,7 @@ def test_help_names_commands_and_exit_codes(nukki, capsys):
         assert word in told
 
 
-@pytest.mark.parametrize("command", ["remove", "compare", "bench", "models", "doctor"])
+@pytest.mark.parametrize("command", ["remove", "erase", "compare", "bench", "models", "doctor"])
 def test_every_command_has_help_and_the_common_flags(nukki, command, capsys):
     assert nukki(command, "--help") == 0
     told = capsys.readouterr().out
@@ -74,7 +74,7 @@ def test_without_a_command_help_goes_to_standard_error(nukki, capsys):
     [
         (["remov", "a.jpg"], "unknown command `remov`", "did you mean `remove`?"),
         (["cat.jpg"], "unknown command `cat.jpg`", "nukki remove cat.jpg"),
-        (["qqq"], "unknown command `qqq`", "choose one of remove, segment, compare"),
+        (["qqq"], "unknown command `qqq`", "choose one of remove, segment, erase, compare"),
         (["remove"], "arguments are required: INPUT", "nukki remove --help"),
         (["remove", "a", "--bakground", "x"], "unknown option `--bakground`", "--background"),
         (["remove", "a", "--overwrit"], "unknown option `--overwrit`", "--overwrite"),

@@ -127,7 +127,7 @@ def test_other_pictures(nukki, place, three, kind, capsys):
         (["--what", ""], "`what` must be words between commas"),
         (["--min-score", "1.5"], "`min_score` must be auto or 0 to 1"),
         (["--min-score", "much"], "must be a number"),
-        (["-o", "a.png"], "`a.png` is the photo that is read"),
+        (["-o", "a.png"], "`a.png` is what is read"),
         (["-o", "there.png"], "`there.png` is there already"),
         (["-o", "n.docx"], "docx"),
     ],

@@ -7,6 +7,8 @@ from typing import get_type_hints
 from nukki import api
 from nukki.pipelines.options import (
     CallKeywords,
+    EraseKeywords,
+    EraseOptions,
     RemoveKeywords,
     RemoveOptions,
     SegmentKeywords,
@@ -32,3 +34,7 @@ def test_segment_takes_the_fields_of_its_options():
     keywords, types = get_type_hints(SegmentKeywords), get_type_hints(SegmentOptions)
     assert {**keywords, "what": str} == types
     assert inspect.signature(api.segment).parameters["what"].default == SegmentOptions().what
+
+
+def test_erase_takes_the_fields_of_its_options():
+    assert get_type_hints(EraseKeywords) == get_type_hints(EraseOptions)

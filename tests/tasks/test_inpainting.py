@@ -12,30 +12,12 @@ from nukki.errors import InputError, ModelOutputError
 from nukki.io import images
 from nukki.tasks.inpainting import Inpainting
 from nukki.zoo import catalog
-from task_files import Spy, card, channel, network, official_inputs
+from task_files import FILLS_CARD as CARD
+from task_files import FILLS_COLOUR as COLOUR
+from task_files import FILLS_NAN as NAN
+from task_files import PAINT, Spy, card, channel, network, official_inputs
 
-CARD = """
-task = "inpainting"
-input.size = [64, 64]
-input.fit = "pad"
-input.multiple = 8
-output.index = 0
-"""
 ECHO = "echo (float[1,4,H,W] x) => (float[1,3,H,W] y)" + channel(0, 3)
-PAINT = "paint (float[1,4,H,W] x) => (float[1,3,H,W] y)" + channel(0, 3).replace(
-    "<int64", "<float[1,3,1,1] colour = {0.2, 0.4, 1.5}, int64", 1
-).replace(
-    "y = Slice(x, first, last, axis) }",
-    """
-    part = Slice(x, first, last, axis)
-    none = Sub(part, part)
-    y = Add(none, colour) }""",
-)
-COLOUR = (51, 102, 255)  # of PAINT: 1.5 is clipped
-NAN = "nan (float[1,4,H,W] x) => (float[1,3,H,W] y)" + channel(0, 3).replace(
-    "y = Slice(x, first, last, axis) }",
-    "r = Slice(x, first, last, axis)\n z = Sub(r, r)\n y = Div(z, z) }",
-)
 HALF = """half (float[1,4,H,W] x) => (float[1,4,h,w] y) {
     y = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (x)
 }"""

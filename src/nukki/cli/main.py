@@ -18,6 +18,7 @@ from nukki.cli import (
     convert,
     data,
     doctor,
+    erase,
     evaluate,
     models,
     remove,
@@ -52,8 +53,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nukki {nukki.__version__}")
     _add_common(top, default=False)
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    for module in (remove, segment, compare, bench, evaluate, data, train, convert, models, doctor):
+    for module in (remove, segment, erase, compare, bench, evaluate, data, train, convert, models):
         module.add(commands)
+    doctor.add(commands)
     for command in commands.choices.values():
         _add_common(command, default=argparse.SUPPRESS)
     return top

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nukki.cli.arguments import add_options, options_from
 from nukki.cli.network import add_fetching, loading, ready
 from nukki.cli.report import DONE, NOTHING, say
-from nukki.errors import InputError
+from nukki.cli.target import check_file
 from nukki.pipelines.options import ReadOptions, RunOptions, SegmentOptions
 
 if TYPE_CHECKING:
@@ -99,12 +99,7 @@ def _target(args: argparse.Namespace) -> Path | None:
         return None
     target = Path(args.output)
     format_of(target, None)
-    if args.photo != "-" and Path(args.photo).absolute() == target.absolute():
-        message = f"`{target}` is the photo that is read; the drawing never replaces it"
-        raise InputError(message, hint="give -o another name")
-    if target.exists() and not args.overwrite:
-        message = f"`{target}` is there already"
-        raise InputError(message, hint="give --overwrite to replace it, or -o another name")
+    check_file(target, sources=(args.photo,), overwrite=args.overwrite)
     return target
 
 

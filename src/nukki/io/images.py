@@ -89,6 +89,16 @@ class Picture:
         small = _reduced(self.pixels, self.alpha, reduce)
         return colour.rgb8_from(small, self.icc_profile)
 
+    def as_own(self, colours: RGB8) -> Pixels:
+        """(h, w, 3) uint8, sRGB, of any size, in this picture's own space and depth.
+
+        The way back from `rgb8`: 16 bits get `257 · x`.
+        """
+        converted = colour.from_srgb(colours, self.icc_profile)
+        if self.pixels.dtype == np.uint16:
+            return converted.astype(np.uint16) * np.uint16(257)
+        return converted
+
     def save(
         self,
         target: str | PathLike[str] | BinaryIO,
@@ -106,19 +116,21 @@ class Picture:
             InputError: If the format cannot hold the picture or an option is unknown.
             OutputError: If the target cannot be written.
         """
-        kind = format_of(target, format)
+        files.write(target, self.encode(format_of(target, format), **encoding))
+
+    def encode(self, format: str = "png", **encoding: Any) -> bytes:
+        """The bytes that `save` writes; takes what `save` takes."""
         pixels = self.pixels
         if self.alpha is not None:
             pixels = cast("Pixels", np.dstack([self.pixels, self.alpha]))
-        data = encode(
+        return encode(
             pixels,
-            kind,
+            format,
             icc_profile=self.icc_profile,
             dpi=self.dpi,
             exif=self.exif,
             encoding=Encoding.of(encoding),
         )
-        files.write(target, data)
 
 
 def read(

@@ -16,6 +16,8 @@ from nukki.errors import InputError
 
 __all__ = [
     "CallKeywords",
+    "EraseKeywords",
+    "EraseOptions",
     "OutputOptions",
     "ReadOptions",
     "RemoveKeywords",
@@ -197,6 +199,16 @@ class SegmentOptions:
             raise InputError(message, hint="try all, people or person,dog")
 
 
+@dataclass(frozen=True, kw_only=True)
+class EraseOptions:
+    """How a hole is filled."""
+
+    fill: str = option(
+        "default", "network: lama, aotgan, deepfillv2, migan, or a .onnx file", metavar="NAME"
+    )
+    card: str | None = option(None, "card of --fill that is a file", metavar="FILE")
+
+
 def _is_range(value: object) -> bool:
     """Whether it is a pair (low, high) with 0 ≤ low < high ≤ 1."""
     if not isinstance(value, tuple | list) or len(value) != 2:
@@ -233,6 +245,13 @@ class SegmentKeywords(TypedDict, total=False):
     instances: str
     card: str | None
     min_score: float | Literal["auto"]
+
+
+class EraseKeywords(TypedDict, total=False):
+    """`EraseOptions` as keyword arguments, for type checkers; likewise."""
+
+    fill: str
+    card: str | None
 
 
 class CallKeywords(RemoveKeywords, total=False):

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
-from nukki.io.colour import from_srgb
 from nukki.io.encode import Encoding, encode, format_of, supports_alpha
 from nukki.io.files import write
 from nukki.io.images import Picture
@@ -24,7 +23,7 @@ from nukki.pipelines.backgrounds import Background, Colour, Source, background_o
 from nukki.pipelines.options import Hidden
 from nukki.types import RGBA, Alpha, Box, Mask, Pixels
 
-__all__ = ["Cutout", "Instance", "Segmentation", "summary"]
+__all__ = ["Cutout", "Erased", "Instance", "Segmentation", "summary"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +113,10 @@ class Cutout:
 
     def _behind(self, background: Background) -> Pixels:
         """The background in the photo's depth and colour space: (3,) or (H, W, 3)."""
-        profile = self.picture.icc_profile
         if isinstance(background, Picture):
-            filled = cover(background.rgb8(), *self.alpha.shape)
-            behind = from_srgb(filled, profile)
-        else:
-            one = np.array([[background]], np.uint8)
-            behind = from_srgb(one, profile)[0, 0]
-        if self.foreground.dtype == np.uint16:
-            return behind.astype(np.uint16) * np.uint16(257)
-        return behind
+            return self.picture.as_own(cover(background.rgb8(), *self.alpha.shape))
+        one: Pixels = self.picture.as_own(np.array([[background]], np.uint8))[0, 0]
+        return one
 
     def save(
         self,
@@ -171,6 +164,21 @@ class Cutout:
             encoding=how,
             threads=self.threads,
         )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Erased(Picture):
+    """A photo from which something is gone: a picture like the photo, which can be saved as one.
+
+    Attributes:
+        hole: (H, W) bool: outside it every pixel is bit-identical to the photo's.
+        network: Name of the network that filled it.
+        seconds: Time of each step.
+    """
+
+    hole: Mask
+    network: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def _encoding(options: dict[str, Any]) -> Encoding:

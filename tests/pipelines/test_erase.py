@@ -1,0 +1,207 @@
+"""Holes in photos of every kind: only they change, in the photo's own space and depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpers import frozen
+from io_files import profile
+from nukki.errors import InputError, ModelOutputError, NothingFound
+from nukki.io.images import Picture, read
+from nukki.pipelines.erase import check_named, erase
+from nukki.tasks.inpainting import Inpainting
+from task_files import FILLS_CARD, FILLS_COLOUR, FILLS_NAN, PAINT, card, network
+
+
+@pytest.fixture(scope="module")
+def filler(tmp_path_factory):
+    """A network that paints every hole with one colour."""
+    folder = tmp_path_factory.mktemp("filler")
+    return Inpainting(card(folder, FILLS_CARD + "[inpainting]"), network(folder, PAINT))
+
+
+class Watched:
+    """A filler that remembers what it saw."""
+
+    def __init__(self, filler):
+        self.card = filler.card
+        self.seen = []
+        self._filler = filler
+
+    def fill(self, image, mask):
+        self.seen.append((image, mask))
+        return self._filler.fill(image, mask)
+
+
+def photo(height=37, width=51, dtype=np.uint8, **more):
+    top = np.iinfo(dtype).max
+    random = np.random.default_rng(height + width)
+    return Picture(
+        frozen(random.integers(0, top, (height, width, 3), dtype, endpoint=True)), **more
+    )
+
+
+def block(height=37, width=51, rows=slice(10, 20), columns=slice(5, 30)):
+    mask = np.zeros((height, width), np.bool_)
+    mask[rows, columns] = True
+    return frozen(mask)
+
+
+def assert_only(erased, picture, mask, colour=FILLS_COLOUR):
+    """Outside the mask the photo bit by bit, inside the colour."""
+    assert erased.pixels.dtype == picture.pixels.dtype
+    assert erased.pixels.shape == picture.pixels.shape
+    np.testing.assert_array_equal(erased.pixels[~mask], picture.pixels[~mask])
+    np.testing.assert_array_equal(
+        erased.pixels[mask], np.broadcast_to(colour, (int(mask.sum()), 3))
+    )
+    np.testing.assert_array_equal(erased.hole, mask)
+
+
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_exactly_the_mask_changes(filler, data):
+    height, width = data.draw(st.tuples(st.integers(1, 33), st.integers(1, 33)))
+    cells = data.draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width))
+    mask = frozen(np.array(cells).reshape(height, width))
+    wide = data.draw(st.booleans())
+    picture = photo(height, width, np.uint16 if wide else np.uint8)
+    if mask.any() and not mask.all():
+        colour = np.array(FILLS_COLOUR) * (257 if wide else 1)
+        assert_only(erase(picture, mask, filler), picture, mask, colour)
+    else:
+        with pytest.raises(InputError):
+            erase(picture, mask, filler)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (slice(0, 1), slice(0, 1)),
+        (slice(36, 37), slice(50, 51)),
+        (slice(0, 37), slice(0, 50)),
+        (slice(18, 19), slice(25, 26)),
+        (slice(0, 37), slice(20, 21)),
+    ],
+)
+def test_holes_at_corners_and_borders(filler, rows, columns):
+    picture, mask = photo(), block(rows=rows, columns=columns)
+    assert_only(erase(picture, mask, filler), picture, mask)
+
+
+def test_a_hole_along_all_four_borders(filler):
+    picture, mask = photo(), ~block(rows=slice(1, 36), columns=slice(1, 50))
+    assert_only(erase(picture, frozen(mask), filler), picture, mask)
+
+
+def test_colours_come_back_in_the_photos_own_space(filler):
+    """The profile exchanges red and blue: what is (r, g, b) in sRGB is (b, g, r) in the file."""
+    picture, mask = photo(icc_profile=profile("swapped")), block()
+    watched = Watched(filler)
+    erased = erase(picture, mask, watched)
+    assert_only(erased, picture, mask, FILLS_COLOUR[::-1])
+    assert erased.icc_profile == picture.icc_profile
+    ((seen, hole),) = watched.seen
+    assert np.abs(seen.astype(int) - picture.pixels[..., ::-1]).max() <= 1
+    np.testing.assert_array_equal(hole, mask)
+
+
+def test_sixteen_bits_in_another_space(filler):
+    picture, mask = photo(dtype=np.uint16, icc_profile=profile("swapped")), block()
+    erased = erase(picture, mask, filler)
+    assert_only(erased, picture, mask, np.array(FILLS_COLOUR[::-1]) * 257)
+
+
+def test_what_the_file_said_is_kept(filler):
+    alpha = np.full((37, 51), 255, np.uint8)
+    alpha[:, :20] = np.arange(20)
+    exif = b"II*\0\x08\0\0\0\0\0"
+    picture = photo(alpha=frozen(alpha), dpi=(300.0, 200.0), exif=exif, format="png", notes=("x",))
+    erased = erase(picture, block(), filler)
+    assert_only(erased, picture, block())
+    np.testing.assert_array_equal(erased.alpha, alpha)
+    assert (erased.dpi, erased.exif, erased.format) == ((300.0, 200.0), exif, "png")
+    assert erased.notes == ("x",)
+    saved = read(erased.encode("png"))
+    np.testing.assert_array_equal(saved.pixels, erased.pixels)
+    np.testing.assert_array_equal(saved.alpha, alpha)
+
+
+def test_the_photo_is_not_touched(filler):
+    picture, mask = photo(), block()
+    before = picture.pixels.copy()
+    erased = erase(picture, mask, filler)
+    np.testing.assert_array_equal(picture.pixels, before)
+    assert not np.shares_memory(erased.pixels, picture.pixels)
+
+
+def test_erasing_again_goes_on_from_there(filler):
+    picture, first, second = photo(), block(), block(rows=slice(30, 33))
+    again = erase(erase(picture, first, filler), second, filler)
+    np.testing.assert_array_equal(again.hole, second)
+    both = first | second
+    np.testing.assert_array_equal(again.pixels[~both], picture.pixels[~both])
+    assert (again.pixels[both] == FILLS_COLOUR).all()
+
+
+def test_who_did_it_and_how_long_it_took(filler):
+    erased = erase(photo(), block(), filler)
+    assert erased.network == "tiny"
+    assert set(erased.seconds) == {"network", "colours"}
+    assert min(erased.seconds.values()) >= 0
+
+
+# what is refused, before the network runs
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 51)])
+def test_an_empty_mask(filler, size):
+    watched = Watched(filler)
+    with pytest.raises(NothingFound, match="`mask` is empty") as caught:
+        erase(photo(*size), frozen(np.zeros(size, np.bool_)), watched)
+    assert caught.value.hint
+    assert watched.seen == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 51)])
+def test_a_mask_of_everything(filler, size):
+    with pytest.raises(InputError, match="nothing to fill from") as caught:
+        erase(photo(*size), frozen(np.ones(size, np.bool_)), filler)
+    assert not isinstance(caught.value, NothingFound)
+    assert caught.value.hint
+
+
+def test_a_mask_of_all_that_is_opaque(filler):
+    """Round it there is only what the file had cut away."""
+    picture = photo(alpha=frozen(block().astype(np.uint8) * 255))
+    with pytest.raises(InputError, match="nothing to fill from"):
+        erase(picture, block(), filler)
+    less = block(rows=slice(10, 19))
+    assert_only(erase(picture, less, filler), picture, less)
+
+
+def test_a_mask_of_another_size_names_both(filler):
+    with pytest.raises(InputError, match="size, 51 × 37, got 37 × 51") as caught:
+        erase(photo(), frozen(np.ones((51, 37), np.bool_)), filler)
+    assert caught.value.hint
+
+
+def test_nan_is_no_picture(tmp_path):
+    filler = Inpainting(card(tmp_path, FILLS_CARD + "[inpainting]"), network(tmp_path, FILLS_NAN))
+    with pytest.raises(ModelOutputError, match=r"tiny\.onnx"):
+        erase(photo(), block(), filler)
+
+
+def test_a_filler_has_to_be_named():
+    with pytest.raises(InputError, match="must name a network") as caught:
+        check_named("default")
+    for name in ("lama", "aotgan", "deepfillv2", "migan"):
+        assert name in caught.value.hint
+        check_named(name)
