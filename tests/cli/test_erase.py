@@ -33,6 +33,8 @@ def words(place):
 def hole():
     mask = np.zeros((HEIGHT, WIDTH), np.bool_)
     mask[10:30, 5:40] = True
+    mask[12:15, 20:25] = False  # an island in it
+    mask[47, 63] = True  # a corner of the photo
     return mask
 
 

@@ -28,8 +28,9 @@ it every pixel stays as it was, bit by bit; size, depth, colour profile and EXIF
 with loss (JPEG) round all pixels again when they are written: PNG and TIFF do not.
 
 exit codes:
-  0 done; 1 the network failed or could not be had, or the result could not be written; 2 wrong
-  usage, a picture that is none, a mask that does not fit; 3 the mask is empty: no file is written
+  0 done; 1 the network failed or could not be had, a picture is larger than --max-pixels, or the
+  result could not be written; 2 wrong usage, a picture that is none, a mask that does not fit;
+  3 the mask is empty: no file is written
 """
 
 
