@@ -142,6 +142,9 @@ def card_for(model: str, card: str | None = None) -> tuple[ModelCard, Path | Non
         message = f"`{model}` needs a card that says what goes in and what comes out"
         lines = "; ".join(MINIMAL_CARD)
         hint = f"add `--card card.toml`, a file with at least these lines: {lines}"
+        beside = path.with_suffix(".toml")  # where a conversion writes it
+        if beside.is_file():
+            hint = f"add `--card {beside}`"
         raise CardError(message, hint=hint)
     return load_card(Path(card).expanduser(), brief=True), path
 

@@ -1,0 +1,280 @@
+"""From checkpoint to result: a network is converted, then used by the command that it is for.
+
+The field's networks are converted at full size with made-up weights, each in a process of its own;
+their results are compared with those of the same tasks and cards over PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nukki import api, settings
+from nukki.pipelines.options import RemoveOptions
+from nukki.pipelines.remove import remove
+from nukki.pipelines.segment import segment
+from nukki.tasks.inpainting import Inpainting
+from nukki.tasks.instances import Instances
+from nukki.tasks.matting import Matting
+from nukki.tasks.saliency import Saliency
+from nukki.tasks.semantic import Semantic
+from nukki.zoo.cards import load_card
+
+PARITY = Path(__file__).parents[1] / "nets" / "parity"
+FULL_SIZE = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@functools.cache
+def weights(name):
+    """The official state dict of a network, with made-up values."""
+    torch = pytest.importorskip("torch")
+    spec = importlib.util.spec_from_file_location("parity_weights", PARITY / "weights.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    state = module.state_dict(str(PARITY / name))
+    return {key: torch.from_numpy(array) for key, array in state.items()}
+
+
+class InTorch:
+    """Runs a network of PyTorch as `runtime.sessions.Session` runs the file made of it."""
+
+    def __init__(self, name):
+        import torch
+
+        from nukki.nets import build, convert
+        from nukki.nets.shipped import Chosen, ports_of, shipped
+
+        net = build(name)
+        net.load_state_dict(convert(name, weights(name)), strict=True)
+        self.net = Chosen(net.eval(), shipped(name).output)
+        self.path = Path("in-torch.onnx")
+        self.inputs, self.outputs = ports_of(name).inputs, ports_of(name).outputs
+        self.torch = torch
+
+    def run(self, inputs):
+        with self.torch.inference_mode():
+            given = self.net(*(self.torch.from_numpy(inputs[name]) for name in self.inputs))
+        pairs = zip(self.outputs, given, strict=True)
+        return {name: tensor.numpy().astype(np.float32) for name, tensor in pairs}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """Converts a network, once: gives the graph, its card, and what was said."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    folder = tmp_path_factory.mktemp("converted")
+
+    @functools.cache
+    def make(name):
+        checkpoint = folder / f"{name}.pth"
+        torch.save(weights(name), checkpoint)
+        words = [sys.executable, "-m", "nukki", "convert", str(checkpoint), "--as", name]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        checkpoint.unlink()
+        graph = checkpoint.with_suffix(".onnx")
+        assert done.stdout == f"{graph}\n"
+        return graph, checkpoint.with_suffix(".toml"), done.stderr
+
+    return make
+
+
+@pytest.fixture
+def photo(place, astronaut):
+    """A photo on the disk."""
+    Image.fromarray(astronaut).save("photo.png")
+    return api.read("photo.png")
+
+
+def alpha_of(path):
+    return np.asarray(Image.open(path).getchannel("A")).astype(int)
+
+
+def check_alpha(path, cutout):
+    """The file's alpha is that of the cut-out, but for rounding."""
+    wanted = np.rint(cutout.alpha * 255)
+    assert np.ptp(wanted) > 100  # something was drawn
+    off = np.abs(alpha_of(path) - wanted)
+    assert (off > 2).mean() < 1e-3
+    assert off.mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("detectron2_maskrcnn", marks=FULL_SIZE),
+        pytest.param("torchvision_maskrcnn", marks=FULL_SIZE),
+    ],
+)
+def test_things(nukki, converted, photo, capsys, name):
+    graph, card, said = converted(name)
+    figures = re.search(r" MB in (\d+) s, (\d+\.\d) GB of memory at most; its card ", said)
+    assert figures is not None or sys.platform == "win32"
+    words = ["segment", "photo.png", "--instances", graph, "--card", card, "--min-score", "0.1"]
+    assert nukki(*words, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["width"], found["height"]) == (photo.width, photo.height)
+    wanted = segment(photo, Instances(load_card(card), InTorch(name)), min_score=0.1)
+    assert len(wanted) > 10
+    missed = sum(not any(same(one, other) for other in found["instances"]) for one in wanted)
+    assert missed <= 0.1 * len(wanted)
+    assert abs(len(found["instances"]) - len(wanted)) <= 0.1 * len(wanted)
+
+
+def same(one, other):
+    """Whether an instance and a record of one are the same thing, but for rounding."""
+    return (
+        one.label == other["label"]
+        and abs(one.score - other["score"]) < 1e-2
+        and np.abs(np.subtract(one.corners, other["corners"])).max() < 1
+        and abs(one.area - other["area"]) <= 0.02 * one.area + 2
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_classes(nukki, converted, photo, capsys):
+    graph, card, _ = converted("deeplabv3_resnet101")
+    assert nukki("segment", "photo.png", "--instances", graph, "--card", card, "--json") == 0
+    found = json.loads(capsys.readouterr().out)["instances"]
+    wanted = segment(photo, Semantic(load_card(card), InTorch("deeplabv3_resnet101")))
+    assert len(wanted) > 1
+    areas = {one["label"]: one["area"] for one in found}
+    assert sum(areas.values()) <= photo.width * photo.height
+    for one in wanted:
+        assert abs(areas.get(one.label, 0) - one.area) < 1e-3 * photo.width * photo.height
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("u2netp", marks=FULL_SIZE),
+        pytest.param("modnet", marks=FULL_SIZE),
+        pytest.param("isnet", marks=FULL_SIZE),
+    ],
+)
+def test_subjects(nukki, converted, photo, name):
+    graph, card, _ = converted(name)
+    words = ["remove", "photo.png", "--model", graph, "--card", card, "-o", "out.png"]
+    assert nukki(*words) in (0, 3)
+    network = Saliency(load_card(card), InTorch(name))
+    check_alpha("out.png", remove(photo, RemoveOptions(), network))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_edges(nukki, converted, photo, capsys):
+    graph, card, _ = converted("indexnet_official")
+    assert nukki("remove", "photo.png", "--matting", graph) == 2
+    assert "models path --cards" in capsys.readouterr().err
+    settings.cards_folder().mkdir(parents=True)
+    (settings.cards_folder() / card.name).write_bytes(card.read_bytes())
+    name = load_card(card).name
+    assert nukki("models", "import", graph, "--as", name) == 0
+    assert nukki("remove", "photo.png", "--matting", name, "-o", "out.png") == 0
+    wanted = remove(
+        photo,
+        RemoveOptions(),
+        api.load_as(Saliency, "subject"),
+        matting=Matting(load_card(card), InTorch("indexnet_official")),
+    )
+    check_alpha("out.png", wanted)
+    plain = remove(photo, RemoveOptions(), api.load_as(Saliency, "subject"))
+    assert np.abs(alpha_of("out.png") - np.rint(plain.alpha * 255)).max() > 50
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("lama", marks=FULL_SIZE),
+        pytest.param("aotgan", marks=FULL_SIZE),
+        pytest.param("deepfillv2", marks=FULL_SIZE),
+    ],
+)
+def test_holes(nukki, converted, place, cat, name):
+    graph, card, _ = converted(name)
+    image = cat[:181, :243]  # no side is a multiple of anything
+    hole = np.zeros(image.shape[:2], np.bool_)
+    hole[60:110, 90:170] = True
+    Image.fromarray(image).save("photo.png")
+    Image.fromarray(hole).save("mask.png")
+    words = ["erase", "photo.png", "--mask", "mask.png", "--fill", graph, "--card", card]
+    assert nukki(*words, "-o", "out.png") == 0
+    found = np.asarray(Image.open("out.png"))
+    wanted = Inpainting(load_card(card), InTorch(name)).fill(image, hole)
+    np.testing.assert_array_equal(found[~hole], image[~hole])
+    off = np.abs(found.astype(int) - wanted)[hole]
+    assert off.mean() < 0.1
+    assert (off > 2).mean() < 0.01
+    assert (found[hole] != image[hole]).mean() > 0.9
+
+
+@pytest.fixture
+def tiny(monkeypatch, place, nukki, photos):
+    """A tiny network that was converted: its graph and card; and a photo, `a.jpg`."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    import tiny_nets
+
+    tiny_nets.known(monkeypatch)
+    torch.save(tiny_nets.state(), "tiny.pth")
+    assert nukki("convert", "tiny.pth", "--as", "tiny", "--quiet") == 0
+    photos("a.jpg")
+    return Path("tiny.onnx"), Path("tiny.toml").read_text(encoding="utf-8")
+
+
+def test_carried_to_a_machine_without_torch(nukki, tiny, monkeypatch):
+    """Converted, put under a name, bundled, and taken in elsewhere: the same bytes."""
+    graph, card = tiny
+    words = ["remove", "a.jpg", "--edges", "none"]
+    assert nukki(*words, "--model", graph, "--card", "tiny.toml", "-o", "file.png") in (0, 3)
+    settings.cards_folder().mkdir(parents=True)
+    checkpoint = re.sub(r"(?m)^(size_bytes|digest) .*\n", "", card)
+    checkpoint = checkpoint.replace('name = "tiny.onnx"', 'name = "tiny.pth"\nconvert = "tiny"')
+    (settings.cards_folder() / "tiny.toml").write_text(checkpoint, encoding="utf-8")
+    assert nukki("models", "import", graph, "--as", "tiny") == 0
+    assert nukki("models", "bundle", "tiny", "-o", "tiny.zip") == 0
+    monkeypatch.setenv("NUKKI_HOME", str(Path("elsewhere").absolute()))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert nukki("models", "import", "tiny.zip") == 0
+    assert nukki("models", "verify", "tiny") == 0
+    assert nukki(*words, "--model", "tiny", "-o", "name.png", "--offline") in (0, 3)
+    assert Path("name.png").read_bytes() == Path("file.png").read_bytes()
+
+
+def test_cards_of_something_else(nukki, tiny, capsys):
+    graph, card = tiny
+    wrong = {
+        "size": (card.replace("size = [320, 320]", "size = [33, 33]"), "(1, 1, 33, 33)"),
+        "name": (card.replace("[input]", '[input]\nname = "picture"'), "got picture"),
+        "output": (card.replace("[output]", "[output]\nindex = 5"), "has no output 5"),
+        "task": (
+            card.replace('"saliency"', '"matting"') + "[matting]\n",
+            "must be a network for saliency",
+        ),
+    }
+    for text, complaint in wrong.values():
+        assert text != card
+        Path("wrong.toml").write_text(text, encoding="utf-8")
+        capsys.readouterr()
+        words = ["remove", "a.jpg", "--model", graph, "--card", "wrong.toml", "-o", "out.png"]
+        assert nukki(*words) in (1, 2)
+        said = capsys.readouterr().err
+        assert complaint in said
+        assert "hint: " in said
+        assert "Traceback" not in said
+        assert not Path("out.png").exists()
+    assert nukki("segment", "a.jpg", "--instances", graph, "--card", "tiny.toml") == 2
+    assert "must be a network for instances" in capsys.readouterr().err
+    assert nukki("remove", "a.jpg", "--model", graph) == 2
+    assert "--card tiny.toml" in capsys.readouterr().err
