@@ -265,7 +265,10 @@ def get(args: argparse.Namespace) -> int:
                 offline=args.offline or None,
                 progress=progress,
             )
-        print(where if to_make is None else made(card, where, quiet=quiet))
+        if to_make is not None:
+            store.unpin(card)  # another version of PyTorch may make another graph
+            where = made(card, where, quiet=quiet)
+        print(where)
     return DONE
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "remove",
     "running",
     "settle",
+    "unpin",
     "where",
 ]
 
@@ -230,6 +231,19 @@ def write_stamp(path: Path, hashes: Hashes, digest: str | None) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.stamp")
     temporary.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
     temporary.replace(_stamp_path(path))
+
+
+def unpin(card: ModelCard) -> None:
+    """Forget what a network's graphs were, because they are made anew.
+
+    Raises:
+        FetchError: If the folder does not let it.
+    """
+    for path in map(_stamp_path, graphs(card)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
 
 
 def remove(card: ModelCard) -> tuple[Path, ...]:
