@@ -400,6 +400,30 @@ def test_two_threads_fetch_once(site, make_card):
     assert len(site.requests) == 1
 
 
+def test_threads_stamp_one_file(tmp_path):
+    """One that fetched it and others that find it there do so at the same moment."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"weights")
+    hashes = store.hash_file(path, None)
+    errors = []
+
+    def stamp():
+        try:
+            for _ in range(100):
+                store.write_stamp(path, hashes, None)
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=stamp) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert store.read_stamp(path).sha256 == hashes.sha256
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_two_processes_fetch_once(site, make_card, tmp_path):
     text = tmp_path / "net.toml"
     text.write_text(make_card.text(site.serve()))

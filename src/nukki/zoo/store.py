@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -228,7 +229,8 @@ def write_stamp(path: Path, hashes: Hashes, digest: str | None) -> None:
     """Note what the file is, atomically."""
     state = path.stat()
     stamp = Stamp(state.st_size, state.st_mtime_ns, hashes.sha256, digest)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.stamp")
+    # A name of its own: threads may stamp one file at once.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.stamp")
     temporary.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
     temporary.replace(_stamp_path(path))
 
