@@ -160,7 +160,10 @@ class RemoveOptions:
         _one_of("edges", self.edges, ("none", "fast", "auto", "best"))
         if self.matting is not None and self.matting.lower().endswith(".onnx"):
             message = f"`matting` must be the name of a network, got `{self.matting}`"
-            hint = "put its card into the folder of `nukki models path --cards`, then give its name"
+            hint = (
+                "put its card into the folder of `nukki models path --cards`, take the file in by "
+                f"`nukki models import {self.matting} --as NAME`, then give that name"
+            )
             raise InputError(message, hint=hint)
         _one_of("colours", self.colours, ("estimate", "keep"))
         _one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
