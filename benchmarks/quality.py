@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -150,10 +151,16 @@ def judge_sizes(network: Network, plan: Plan) -> dict[str, Any]:
     """Quality at each resolution."""
     shipped = network.load().card.input.size
     found = {}
-    for size in SIZES:
+    for grid in grids(shipped):
+        size = None if grid == shipped else grid[0]
         score = network.judged(plan.validation, size=size, names=plan.every(HALF))
-        found[str(size)] = record(score.all) | {"shipped": shipped == (size, size)}
+        found[score.grid] = record(score.all) | {"shipped": size is None}
     return {"sizes": found}
+
+
+def grids(shipped: tuple[int, int]) -> list[tuple[int, int]]:
+    """The (height, width) that are tried, with the one that ships, from few pixels to many."""
+    return sorted({shipped, *((size, size) for size in SIZES)}, key=math.prod)
 
 
 def judge_speed(networks: Sequence[Network]) -> dict[str, dict[str, Any]]:
@@ -163,17 +170,28 @@ def judge_speed(networks: Sequence[Network]) -> dict[str, dict[str, Any]]:
     """
     tasks = {network.key: network.load() for network in networks}
     first = networks[0]
-    tasks |= {f"{first.key} {size}": first.load(size) for size in SIZES}
+    shipped = tasks[first.key].card.input.size
+    sizes = {
+        words(grid): tasks[first.key] if grid == shipped else first.load(grid[0])
+        for grid in grids(shipped)
+    }
+    tasks |= {f"{first.key} {name}": task for name, task in sizes.items()}
     least = in_turns({key: runner(task) for key, task in tasks.items()}, ROUNDS)
     found: dict[str, dict[str, Any]] = {}
     for network in networks:
         found[network.key] = {
             "ms": least[network.key],
             "bytes": network.path.stat().st_size,
-            "size": tasks[network.key].card.input.size[0],
+            "size": words(tasks[network.key].card.input.size),
         }
-    found[first.key]["sizes"] = {str(size): least[f"{first.key} {size}"] for size in SIZES}
+    found[first.key]["sizes"] = {name: least[f"{first.key} {name}"] for name in sizes}
     return found
+
+
+def words(grid: tuple[int, int]) -> str:
+    """A grid as `nukki evaluate` writes it: 320, or 352x384."""
+    height, width = grid
+    return str(height) if height == width else f"{height}x{width}"
 
 
 def runner(task: Saliency) -> Callable[[], object]:

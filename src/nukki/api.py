@@ -27,7 +27,7 @@ from nukki.pipelines.options import (
     SegmentOptions,
 )
 from nukki.pipelines.results import Cutout, Erased, Segmentation
-from nukki.runtime.sessions import get_session
+from nukki.runtime.sessions import Session, get_session
 from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.instances import Instances
 from nukki.tasks.matting import Matting
@@ -281,15 +281,14 @@ def load(
         message = f"`{model.name}` is a network for {model.task}, which nothing here runs"
         raise InputError(message, hint=f"networks are run for {', '.join(_KINDS)}")
     paths = _paths(model, path, accept_licence=accept_licence)
-    where = device or settings.device()
     if kind is not None:
-        return kind(model, get_session(paths[0], device=where, threads=threads))
+        return kind(model, _session(model, paths[0], device, threads))
     if len(paths) < 2:
         message = f"`{model.name}` needs the two files of its card, got `{paths[0]}` alone"
         raise InputError(
             message, hint="put its card into the folder of `nukki models path --cards`"
         )
-    encoder, decoder = (get_session(each, device=where, threads=threads) for each in paths[:2])
+    encoder, decoder = (_session(model, each, device, threads) for each in paths[:2])
     return Prompted(model, encoder, decoder)
 
 
@@ -319,13 +318,20 @@ def load_as(
     model, path = catalog.card_for(str(name_or_path), card)
     catalog.check_task(model, next(task for task, other in _KINDS.items() if other is kind))
     paths = _paths(model, path, accept_licence=accept_licence)
-    return kind(model, get_session(paths[0], device=device or settings.device(), threads=threads))
+    return kind(model, _session(model, paths[0], device, threads))
+
+
+def _session(model: ModelCard, path: Path, device: str | None, threads: int | None) -> Session:
+    """The loaded file of a network."""
+    one_shape = model.task == "saliency" and model.input.fit == "stretch"
+    where = device or settings.device()
+    return get_session(path, device=where, threads=threads, one_shape=one_shape)
 
 
 def _paths(model: ModelCard, path: Path | None, *, accept_licence: bool) -> tuple[Path, ...]:
-    """The user's own file, or those of the card, fetched if they are not there."""
+    """The user's own file and those that its card puts beside it, or those of the card, fetched."""
     if path is not None:
-        return (path,)
+        return (path, *(path.parent / file.name for file in model.files[1:]))
     ensure(model, accept_licence=accept_licence)
     return graphs(model)
 

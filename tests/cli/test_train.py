@@ -144,7 +144,7 @@ def test_what_was_trained_is_used_by_remove(trained, torch, nukki, place):
     )
     net = SubjectNet()
     net.load_state_dict(torch.load(work / "tiny.pt", weights_only=True)["average"])
-    tensor, placement = fit(np.asarray(picture), input_spec(64))
+    tensor, placement = fit(np.asarray(picture), input_spec((64, 64)))
     with torch.inference_mode():
         wanted = net.eval()(torch.from_numpy(tensor))[0].sigmoid().numpy()[0, 0]
     assert np.abs(cut.alpha - enlarge(wanted, *placement.source)).mean() < 2e-3

@@ -312,9 +312,9 @@ def loads(monkeypatch):
     seen = []
     load = sessions._load
 
-    def counted(path, device, threads):
+    def counted(path, device, threads, *, one_shape):
         seen.append(path)
-        return load(path, device, threads)
+        return load(path, device, threads, one_shape=one_shape)
 
     monkeypatch.setattr(sessions, "_load", counted)
     return seen
@@ -325,6 +325,7 @@ def test_the_same_network_is_loaded_once(relu, loads, monkeypatch):
     assert get_session(relu) is get_session(Path("net.onnx"))
     assert len(loads) == 1
     assert get_session(relu, threads=1) is not get_session(relu, threads=2)
+    assert get_session(relu, one_shape=True) is not get_session(relu)
 
 
 def test_a_replaced_file_is_loaded_anew(relu, build):
@@ -359,11 +360,11 @@ def test_a_slow_load_holds_up_no_other(relu, tmp_path, monkeypatch):
     slow.write_bytes(relu.read_bytes())
     load, release, entered = sessions._load, threading.Event(), threading.Event()
 
-    def held(path, device, threads):
+    def held(path, device, threads, *, one_shape):
         if path.name == "slow.onnx":
             entered.set()
             assert release.wait(30)
-        return load(path, device, threads)
+        return load(path, device, threads, one_shape=one_shape)
 
     monkeypatch.setattr(sessions, "_load", held)
     worker = threading.Thread(target=get_session, args=(slow,))

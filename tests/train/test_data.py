@@ -103,7 +103,7 @@ def test_there_is_nothing_beside_the_stream(data, recipe):
 def test_a_plain_photo_comes_as_inference_sees_it(data, recipe):
     """Without chance in it, a sample is the photo on the network's grid, as `ops.grid` fits it."""
     image, _ = load_pair(find_pairs(data / "train" / "shapes")[0])
-    tensor, _ = fit(image, input_spec(64))
+    tensor, _ = fit(image, input_spec((64, 64)))
     stage = Stage(400, (64,), 1, 0.0, 0.0, crop=1.0, degrade=0.0)
     plain = replace(recipe, sets={"shapes": SetUse()}, stages=(stage,))
     stream = Stream(plain, data)
@@ -158,15 +158,35 @@ def test_rounds_go_through_the_data(data, recipe):
     """Eight shapes one and a half times and two places twice are sixteen samples a round."""
     sets = {"shapes": SetUse(repeat=1.5), "places": SetUse(repeat=2)}
     stream = Stream(replace(recipe, sets=sets), data)
-    assert stream.round_length == 16
+    assert stream.round_length() == 16
     orders = []
     for number in range(3):
-        order = [stream._pick(16 * number + place) for place in range(16)]
+        order = [stream._pick(16 * number + place, 0) for place in range(16)]
         times = Counter(order)
         assert all(times["places", item] == 2 for item in range(2))
         assert sorted(times["shapes", item] for item in range(8)) == [1] * 4 + [2] * 4
         orders.append(order)
     assert orders[0] != orders[1] != orders[2]
+
+
+def test_a_stage_may_use_the_sets_in_its_own_way(data, recipe):
+    """The stages before and after it go on as if it were not there; its rounds are its own."""
+    sets = {"shapes": SetUse(repeat=1.5), "places": SetUse(repeat=2)}
+    plain = replace(recipe.stages[0], steps=4, batch=4)
+    own = replace(plain, repeat={"places": 6.0})
+    usual = Stream(replace(recipe, sets=sets, stages=(plain, plain, plain)), data)
+    stream = Stream(replace(recipe, sets=sets, stages=(plain, own, plain)), data)
+    assert (stream.round_length(0), stream.round_length(1)) == (16, 24)
+    assert stream.recipe.uses(1) == {**sets, "places": SetUse(repeat=6)}
+    for stage in (0, 2):
+        places = range(16 * stage, 16 * stage + 16)
+        orders = [[each._pick(place, stage) for place in places] for each in (usual, stream)]
+        assert orders[0] == orders[1]
+    times = Counter(stream._pick(16 + place, 1) for place in range(24))
+    assert all(times["places", item] == 6 for item in range(2))
+    assert sum(times["shapes", item] for item in range(8)) == 12
+    image, _, _ = stream[17]
+    assert image.shape[0] == 3
 
 
 # --- what is wrong with data
@@ -248,7 +268,9 @@ def test_a_picture_that_cannot_be_read_is_passed_over(own, recipe):
     only = replace(recipe, sets={"shapes": SetUse()})
     whole = Stream(only, own)
     before = [whole[index] for index in range(len(whole))]
-    places = [index for index in range(len(whole)) if whole._pick(index) == ("shapes", 4)]
+    ends = whole.recipe.stages[0].steps * whole.recipe.stages[0].batch
+    picks = [whole._pick(index, int(index >= ends)) for index in range(len(whole))]
+    places = [index for index, pick in enumerate(picks) if pick == ("shapes", 4)]
     broken(own, "004")
     stream = Stream(only, own, skip_bad=True)
     after = [stream[index] for index in range(len(stream))]

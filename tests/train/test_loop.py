@@ -212,7 +212,7 @@ def test_the_loss_falls_on_what_is_seen_again_and_again(trainer, recipe):
 
 def test_validation_needs_no_subject_in_its_pictures(data):
     places = places_of(data)
-    scores = validate(SubjectNet(), places, 64, torch.device("cpu"))
+    scores = validate(SubjectNet(), places, (64, 64), torch.device("cpu"))
     assert math.isnan(scores.max_f_beta)
     assert 0 <= scores.mae <= 1
 

@@ -61,6 +61,18 @@ def test_the_recipes_of_the_project_are_recipes(path):
         ("every = 3", "every = 0", "`every` must be at least 1", "correct"),
         ("steps = 2", "steps = 0", "`stages[1].steps` must be at least 1", "correct"),
         ("batch = 3", "batch = 3\nspan = 1", "`stages[1].span` must be 0, or at least", "corr"),
+        (
+            "batch = 3",
+            "batch = 3\nrepeat = { shape = 2 }",
+            "`stages[1].repeat.shape` must be one",
+            "corr",
+        ),
+        (
+            "batch = 3",
+            "batch = 3\nrepeat = { shapes = 0 }",
+            "`stages[1].repeat.shapes` must be above",
+            "c",
+        ),
         ("batch = 3", "batch = 0", "`stages[1].batch` must be at least 1", "correct"),
         ("last_rate = 0", "last_rate = nan", "`stages[1].last_rate` must be a finite", "correct"),
         ("rate = 1e-4", "rate = -1.0", "`stages[0].rate` must be at least 0", "correct"),

@@ -74,7 +74,7 @@ def test_the_authors_pre_processing():
     assert (u2net.input.scale, u2net.input.antialias) == ("own-maximum", False)
     assert (isnet.input.scale, isnet.input.mean, isnet.input.std) == (255.0, (0.5,) * 3, (1.0,) * 3)
     assert (birefnet.output.index, birefnet.output.activation) == (-1, "sigmoid")
-    assert (subject.input.size, subject.input.multiple) == ((320, 320), 32)
+    assert (subject.input.size, subject.input.multiple) == ((352, 384), 32)
     assert (subject.input.name, subject.output.name) == ("image", "alpha")
     assert subject.output.range == "absolute"
 

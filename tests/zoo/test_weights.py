@@ -39,7 +39,7 @@ def test_the_record_beside_the_card_is_of_the_committed_recipe():
     recipe = read_recipe(ROOT / "recipes" / "subject.toml")
     assert record["recipe_digest"] == recipe.digest
     assert record["validations"][-1]["step"] == recipe.steps
-    assert (recipe.size, recipe.size) == catalog.find("subject").input.size
+    assert recipe.grid == catalog.find("subject").input.size
 
 
 def test_the_scores_on_the_card_are_those_of_the_quality_page():

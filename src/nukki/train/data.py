@@ -50,11 +50,9 @@ Pairs = tuple[Pair, ...]
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8], list[str]]
 
 
-def input_spec(size: int) -> InputSpec:
+def input_spec(grid: tuple[int, int]) -> InputSpec:
     """How pictures come onto the grid of `nets.subject`: stretched, RGB in -1..1."""
-    return InputSpec(
-        (size, size), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), multiple=32, name="image"
-    )
+    return InputSpec(grid, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), multiple=32, name="image")
 
 
 def find_pairs(folder: Path) -> Pairs:
@@ -150,7 +148,7 @@ class Stream:
         self.sets = {name: find_pairs(folder / "train" / name) for name in recipe.sets}
         self.skip_bad = skip_bad
         self.places = self.sets.get(PLACES, ())
-        self._round: tuple[int, list[tuple[str, int]]] | None = None
+        self._round: tuple[tuple[int, ...], list[tuple[str, int]]] | None = None
         # Where each stage begins in the stream of samples.
         sizes = [stage.steps * stage.batch for stage in recipe.stages]
         self._starts = [sum(sizes[:number]) for number in range(len(sizes) + 1)]
@@ -158,11 +156,10 @@ class Stream:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    @property
-    def round_length(self) -> int:
-        """Samples in a round through the data."""
+    def round_length(self, stage: int = 0) -> int:
+        """Samples in a stage's round through the data."""
         # Not the length of an order: that would be drawn anew for every sample.
-        uses = self.recipe.sets
+        uses = self.recipe.uses(stage)
         return sum(_drawn(len(pairs), uses[name]) for name, pairs in self.sets.items())
 
     def size_of(self, step: int) -> int:
@@ -190,7 +187,7 @@ class Stream:
         step = (index - self._starts[number]) // stage.batch
         step += sum(earlier.steps for earlier in self.recipe.stages[:number])
         chance = np.random.default_rng([self.recipe.seed, 2, index])
-        name, item = self._pick(index)
+        name, item = self._pick(index, number)
         bad: list[str] = []
         image, mask = self._read(self.sets[name], item, bad)
         image, mask = self._stage_scene(image, mask, self.recipe.sets[name], chance, bad)
@@ -242,23 +239,28 @@ class Stream:
         message = f"none of the {len(pairs)} pictures beside `{pairs[item].image}` can be read"
         raise InputError(message, hint="prepare the data again")
 
-    def _pick(self, index: int) -> tuple[str, int]:
-        """Which picture of which set comes at a place in the stream."""
-        length = self.round_length
-        order = self._order(index // length)
-        return order[index % length]
+    def _pick(self, index: int, stage: int) -> tuple[str, int]:
+        """Which picture of which set comes at a place in the stream.
 
-    def _order(self, number: int) -> list[tuple[str, int]]:
-        """All pictures of a round, shuffled; every round has the same length."""
-        if self._round is None or self._round[0] != number:
-            chance = np.random.default_rng([self.recipe.seed, 3, number])
+        The rounds run on from stage to stage, but for a stage that uses the sets in its own way:
+        that one has rounds of its own.
+        """
+        own = bool(self.recipe.stages[stage].repeat)
+        number, place = divmod(
+            index - (self._starts[stage] if own else 0), self.round_length(stage)
+        )
+        return self._order(stage, (4, stage, number) if own else (3, number))[place]
+
+    def _order(self, stage: int, draw: tuple[int, ...]) -> list[tuple[str, int]]:
+        """All pictures of a round, shuffled; every round of a stage has the same length."""
+        if self._round is None or self._round[0] != draw:
+            chance = np.random.default_rng([self.recipe.seed, *draw])
+            uses = self.recipe.uses(stage)
             items: list[tuple[str, int]] = []
             for name, pairs in self.sets.items():
-                items += [
-                    (name, item) for item in _repeated(len(pairs), self.recipe.sets[name], chance)
-                ]
+                items += [(name, item) for item in _repeated(len(pairs), uses[name], chance)]
             shuffled = [items[place] for place in chance.permutation(len(items))]
-            self._round = number, shuffled
+            self._round = draw, shuffled
         return self._round[1]
 
 

@@ -273,7 +273,7 @@ class Trainer:
         }
         scores = None
         if self.pairs:
-            scores = validate(self.average, self.pairs, self.recipe.size, self.device)
+            scores = validate(self.average, self.pairs, self.recipe.grid, self.device)
             row |= {name: round(value, 5) for name, value in asdict(scores).items()}
         self.state.history.append(row)
         return scores

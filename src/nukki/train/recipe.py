@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from nukki.errors import InputError
@@ -52,6 +52,8 @@ class Stage:
         degrade: Chance that a picture's colours and sharpness are changed.
         span: Steps over which the learning rate falls, where the stage was ended earlier than was
             meant; 0 means its `steps`.
+        repeat: How often the pictures of these sets come up in this stage, where that is not what
+            the set says.
     """
 
     steps: int
@@ -63,6 +65,7 @@ class Stage:
     frozen: int = 0
     degrade: float = 0.85
     span: int = 0
+    repeat: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Recipe:
         start: What the weights start from, a line for the record; the file is given by `--start`.
         sets: The sets under `train/` of the prepared data, by name; `places` has no masks.
         stages: One after the other.
-        size: Side of the grid that the network is judged at, and shipped with.
+        size: Side of the grid that the network is judged at, and shipped with; or its height and
+            width.
         every: Steps between two validations.
         encoder_share: The encoder's learning rate as a share of the decoder's.
         weight_decay: Of AdamW, on weights of more than one axis.
@@ -88,7 +92,7 @@ class Recipe:
     start: str
     sets: Mapping[str, SetUse]
     stages: tuple[Stage, ...]
-    size: int
+    size: int | tuple[int, int]
     every: int = 500
     encoder_share: float = 0.3
     weight_decay: float = 0.01
@@ -102,9 +106,21 @@ class Recipe:
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the grid that the network is judged at."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    @property
     def steps(self) -> int:
         """Batches in all."""
         return sum(stage.steps for stage in self.stages)
+
+    def uses(self, stage: int) -> dict[str, SetUse]:
+        """The sets as a stage uses them."""
+        own = self.stages[stage].repeat
+        return {
+            name: replace(use, repeat=own.get(name, use.repeat)) for name, use in self.sets.items()
+        }
 
     def stage_of(self, step: int) -> tuple[int, int]:
         """(which stage, the step within it) of a step counted from 0."""
@@ -146,7 +162,7 @@ def _of_recipe(recipe: Recipe) -> Iterator[_Rule]:
     yield "seed", "at least 0", recipe.seed >= 0
     yield "sets", "at least one set", bool(recipe.sets)
     yield "stages", "at least one stage", bool(recipe.stages)
-    yield "size", _SIDE, _is_side(recipe.size)
+    yield "size", _SIDE, all(_is_side(side) for side in recipe.grid)
     yield "every", "at least 1", recipe.every >= 1
     yield "encoder_share", "at least 0", recipe.encoder_share >= 0
     yield "weight_decay", "at least 0", recipe.weight_decay >= 0
@@ -177,6 +193,9 @@ def _of_stages(recipe: Recipe) -> Iterator[_Rule]:
         yield f"{key}.frozen", "at least 0", stage.frozen >= 0
         yield f"{key}.degrade", "0 to 1", 0 <= stage.degrade <= 1
         yield f"{key}.span", "0, or at least `steps`", _is_span(stage)
+        for name, often in stage.repeat.items():
+            yield f"{key}.repeat.{name}", "one of the recipe's sets", name in recipe.sets
+            yield f"{key}.repeat.{name}", "above 0", often > 0
 
 
 def _is_folder(name: str) -> bool:

@@ -298,7 +298,7 @@ def card_text(
         data: What was trained on.
         measured: How far the training went.
     """
-    spec = input_spec(recipe.size)
+    spec = input_spec(recipe.grid)
     seen = f"{measured.step:,} of {recipe.steps:,} steps, {measured.pictures:,} pictures"
     notes = [
         f"made by `nukki train`, recipe {recipe.digest}",

@@ -327,7 +327,7 @@ class Training:
     def _compared(self) -> list[NDArray[np.float32]]:
         """Pictures that the exported file is compared on, as the network's input."""
         pairs = self.trainer.pairs or next(iter(self.trainer.stream.sets.values()))
-        spec = input_spec(self.recipe.size)
+        spec = input_spec(self.recipe.grid)
         tensors = []
         for pair in pairs[:: max(1, len(pairs) // _COMPARED)][:_COMPARED]:
             try:

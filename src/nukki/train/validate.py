@@ -39,13 +39,13 @@ class Scores:
     iou: float
 
 
-def validate(net: nn.Module, pairs: Pairs, size: int, device: torch.device) -> Scores:
+def validate(net: nn.Module, pairs: Pairs, grid: tuple[int, int], device: torch.device) -> Scores:
     """Judge a network on whole pictures.
 
     Args:
         net: A `SubjectNet`; it is put into evaluation mode.
         pairs: At least one picture with its alpha.
-        size: Side of the grid.
+        grid: Its height and width.
         device: Where the network is.
 
     Returns:
@@ -56,7 +56,7 @@ def validate(net: nn.Module, pairs: Pairs, size: int, device: torch.device) -> S
     """
     net.eval()
     precisions, recalls, errors, structures, overlaps = [], [], [], [], []
-    spec = input_spec(size)
+    spec = input_spec(grid)
     for pair in pairs:
         try:
             image, mask = load_pair(pair)
