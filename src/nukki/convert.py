@@ -10,13 +10,12 @@ import hashlib
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -28,22 +27,14 @@ from nukki.nets.agreement import Difference, Verdict, difference, exact, judged,
 from nukki.nets.checkpoints import read_checkpoint
 from nukki.nets.export import STORED_TOLERANCE, answers, graph
 from nukki.nets.fit import fit
-from nukki.nets.shipped import (
-    Chosen,
-    card_of,
-    inputs_for,
-    made_photo,
-    noise,
-    ports_of,
-    shipped,
-)
+from nukki.nets.shipped import Part, card_of, made_photo, parts_of, shipped, suffixes_of
 from nukki.nets.storage import halved
 from nukki.runtime import sessions
 from nukki.types import RGB8
 from nukki.zoo.cards import ModelCard, ModelFile
 from nukki.zoo.writer import card_text
 
-__all__ = ["EXTRA", "Conversion", "check", "convert", "peak_memory", "target_of"]
+__all__ = ["EXTRA", "Conversion", "Made", "check", "convert", "peak_memory", "target_of"]
 
 EXTRA = 'pip install "nukki[convert]"'
 _PACKAGES = ("onnx", "onnxscript")  # torch's exporter needs them
@@ -55,30 +46,46 @@ Outputs = Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True)
+class Made:
+    """A graph that was written.
+
+    Attributes:
+        path: The ONNX file.
+        size_bytes: Its size.
+        digest: "sha256:…".
+        verdicts: What the comparison with PyTorch gave, input by input, before any rounding.
+        stored: What rounding the weights to float16 costs on top; None where they were not.
+    """
+
+    path: Path
+    size_bytes: int
+    digest: str
+    verdicts: tuple[Verdict, ...]
+    stored: Difference | None
+
+
+@dataclass(frozen=True)
 class Conversion:
-    """A file that was made of a checkpoint.
+    """What was made of a checkpoint.
 
     Attributes:
         name: The network.
-        target: The ONNX file.
-        card: Its card; None where none was asked for.
-        size_bytes: Of the file.
-        digest: Of the file, "sha256:…".
-        verdicts: What the comparison with PyTorch gave, input by input, before any rounding.
-        stored: What rounding the weights to float16 costs on top; None where they were not.
+        files: Its graphs; one, but for networks that are asked.
+        card: Their card; None where none was asked for.
         seconds: From the first byte read to the last one written.
         peak_bytes: The most memory that this process ever used; None where the system tells not.
     """
 
     name: str
-    target: Path
+    files: tuple[Made, ...]
     card: Path | None
-    size_bytes: int
-    digest: str
-    verdicts: tuple[Verdict, ...]
-    stored: Difference | None
     seconds: float
     peak_bytes: int | None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all graphs."""
+        return sum(made.size_bytes for made in self.files)
 
 
 def convert(
@@ -117,24 +124,23 @@ def convert(
     """
     began = time.perf_counter()
     check(name)
-    places = _places(target, with_card=with_card, overwrite=overwrite)
+    graphs, card = _places(name, target, with_card=with_card, overwrite=overwrite)
     tell(f"reading {checkpoint}")
     net = _loaded(checkpoint, name, tell)
-    shown = list(_shown(name, made_photo() if photo is None else photo))
-    proven = _proven(name, net, shown, half=half, tell=tell)
-    digest = "sha256:" + hashlib.sha256(proven.data).hexdigest()
-    _write(places, proven.data, card_text(_card(name, checkpoint, target, proven, digest)))
-    return Conversion(
-        name=name,
-        target=target,
-        card=places[1] if with_card else None,
-        size_bytes=len(proven.data),
-        digest=digest,
-        verdicts=tuple(proven.verdicts),
-        stored=proven.stored,
-        seconds=time.perf_counter() - began,
-        peak_bytes=peak_memory(),
-    )
+    made, contents = [], []
+    parts = parts_of(name, net, made_photo() if photo is None else photo)
+    for path, part in zip(graphs, parts, strict=True):
+        if part.suffix:
+            tell(f"the {part.suffix[1:]}:")
+        proven = _proven(part, things=card_of(name).detections is not None, half=half, tell=tell)
+        contents.append(proven.data)
+        digest = "sha256:" + hashlib.sha256(proven.data).hexdigest()
+        size = len(proven.data)
+        made.append(Made(path, size, digest, tuple(proven.verdicts), proven.stored))
+    if card is not None:
+        contents.append(card_text(_card(name, checkpoint, target, made)).encode())
+    _write([*graphs, *([] if card is None else [card])], contents)
+    return Conversion(name, tuple(made), card, time.perf_counter() - began, peak_memory())
 
 
 def check(name: str) -> None:
@@ -148,7 +154,7 @@ def check(name: str) -> None:
         MissingExtra: If a package is missing.
     """
     shipped(name)
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *registry.needs(name)):
         try:
             import_module(package)
         except ImportError as error:
@@ -163,61 +169,33 @@ def target_of(checkpoint: Path) -> Path:
     return checkpoint.with_name(stem).with_suffix(".onnx")
 
 
-def _places(target: Path, *, with_card: bool, overwrite: bool) -> tuple[Path, ...]:
-    """The files to write: the network's and its card's."""
+def _places(
+    name: str, target: Path, *, with_card: bool, overwrite: bool
+) -> tuple[tuple[Path, ...], Path | None]:
+    """The files to write: the network's graphs, and their card."""
     if target.suffix != ".onnx":
         message = f"`{target}` must be the name of an .onnx file"
         raise InputError(message, hint=f"give -o {target.stem or 'network'}.onnx")
-    places = (target, target.with_suffix(".toml")) if with_card else (target,)
-    for place in places:
+    graphs = tuple(target.with_suffix(f"{suffix}.onnx") for suffix in suffixes_of(name))
+    card = target.with_suffix(".toml") if with_card else None
+    for place in (*graphs, *([] if card is None else [card])):
         if place.exists() and not overwrite:
             message = f"`{place}` exists, and a conversion does not replace it"
             raise InputError(message, hint="give --overwrite to replace it, or -o another name")
     if not target.parent.is_dir():
         message = f"`{target.parent}` is no folder"
         raise InputError(message, hint=f"create the folder `{target.parent}` first")
-    return places
+    return graphs, card
 
 
 def _loaded(checkpoint: Path, name: str, tell: Tell) -> nn.Module:
-    """The network with the checkpoint's weights, evaluating; what ships of it."""
+    """The network with the checkpoint's weights, evaluating."""
     ours = fit(name, read_checkpoint(checkpoint), str(checkpoint))
     count = sum(tensor.numel() for tensor in ours.values())
     tell(f"{name}: {len(ours)} tensors, {count / 1e6:.1f} million values, all of them fit")
     net = registry.build(name)
     net.load_state_dict(ours, strict=True)
-    return Chosen(net.eval(), shipped(name).output)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What a file is proven on in one run.
-
-    Attributes:
-        words: What each picture is.
-        singles: The tensors of each picture.
-        together: Those of all pictures at once.
-    """
-
-    words: tuple[str, ...]
-    singles: tuple[Inputs, ...]
-    together: Inputs
-
-
-def _shown(name: str, photo: RGB8) -> Iterator[_Shown]:
-    """Random bytes and a photo at both sizes, in one run where the network takes two pictures."""
-    ship = shipped(name)
-    for height, width in ship.sizes:
-        size = (height, width)
-        words = (f"noise, {height} × {width}", f"photo, {height} × {width}")
-        one = inputs_for(name, noise(), size, scattered=True)
-        other = inputs_for(name, photo, size, scattered=False)
-        if ship.batch:
-            together = {key: np.concatenate([one[key], other[key]]) for key in one}
-            yield _Shown(words, (one, other), together)
-        else:
-            yield _Shown(words[:1], (one,), one)
-            yield _Shown(words[1:], (other,), other)
+    return net.eval()
 
 
 # --- graph and proof
@@ -232,16 +210,13 @@ class _Proven:
     stored: Difference | None = None
 
 
-def _proven(
-    name: str, net: nn.Module, shown: Sequence[_Shown], *, half: bool, tell: Tell
-) -> _Proven:
-    """A file that computes what the network does.
+def _proven(part: Part, *, things: bool, half: bool, tell: Tell) -> _Proven:
+    """A file that computes what a part of the network does.
 
     Raises:
         ModelOutputError: If it is not near enough.
     """
-    ports = ports_of(name)
-    things = card_of(name).detections is not None
+    net, ports, shown = part.module, part.ports, part.shown
     tell("tracing the network")
     example = {key: torch.from_numpy(array) for key, array in shown[-1].together.items()}
     model = graph(net, example, ports)
@@ -326,26 +301,30 @@ def _figures(verdict: Verdict) -> str:
 # --- card and files
 
 
-def _card(name: str, checkpoint: Path, target: Path, proven: _Proven, digest: str) -> ModelCard:
-    """The card of the file: used as the network's own card says, with the terms left open."""
+def _card(name: str, checkpoint: Path, target: Path, made: Sequence[Made]) -> ModelCard:
+    """The card of the files: used as the network's own card says, with the terms left open."""
     known, ship = card_of(name), shipped(name)
     against = "ONNX Runtime against PyTorch"
-    scores = [(f"{against}, {one.what}", _figures(one)) for one in proven.verdicts]
-    form = "float32"
-    if proven.stored is not None:
-        form = "float16"
-        scores.append((f"{against}, weights in float16, mean", f"{proven.stored.mean:.1e}"))
+    scores = [(f"{against}, {one.what}", _figures(one)) for each in made for one in each.verdicts]
+    stored = [each.stored.mean for each in made if each.stored is not None]
+    if stored:
+        scores.append((f"{against}, weights in float16, mean", f"{max(stored):.1e}"))
+    sides = f"sides are multiples of {ship.multiple}, at least {ship.least}"
+    if ship.fixed:
+        sides = f"pictures are {ship.sizes[0][0]} × {ship.sizes[0][1]}"
     notes = (
         f"made by `nukki convert --as {name}` of {checkpoint.name}, sha256:{_sha256(checkpoint)}",
         f"used as the card {known.name} says",
-        f"weights in {form}; sides are multiples of {ship.multiple}, at least {ship.least}",
+        f"weights in {'float16' if stored else 'float32'}; {sides}",
     )
-    plain = re.sub(r"[^A-Za-z0-9._-]", "-", target.name).lstrip("._-")[-100:]
     return replace(
         known,
-        name=plain.removesuffix(".onnx").lower()[:64].lstrip("._-") or "model",
+        name=_plain(target).lower()[:64].lstrip("._-") or "model",
         title=f"{name} of {checkpoint.name}",
-        files=(ModelFile(plain, size_bytes=len(proven.data), digest=digest),),
+        files=tuple(
+            ModelFile(f"{_plain(one.path)}.onnx", size_bytes=one.size_bytes, digest=one.digest)
+            for one in made
+        ),
         output=replace(known.output, index=0),
         weights_licence="unknown: that of the checkpoint",
         data_terms="unknown: those of the checkpoint",
@@ -356,20 +335,27 @@ def _card(name: str, checkpoint: Path, target: Path, proven: _Proven, digest: st
     )
 
 
+def _plain(path: Path) -> str:
+    """A file's stem in the letters that cards allow."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[-95:]
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(places: Sequence[Path], data: bytes, text: str) -> None:
-    """The file and, where there is a place for it, the card; both or none."""
-    write(places[0], data)
-    if len(places) > 1:
-        try:
-            write(places[1], text.encode())
-        except BaseException:
-            places[0].unlink(missing_ok=True)
-            raise
+def _write(places: Sequence[Path], contents: Sequence[bytes]) -> None:
+    """All files, or none."""
+    done: list[Path] = []
+    try:
+        for place, content in zip(places, contents, strict=True):
+            write(place, content)
+            done.append(place)
+    except BaseException:
+        for place in done:
+            place.unlink(missing_ok=True)
+        raise
 
 
 def peak_memory() -> int | None:

@@ -33,6 +33,13 @@ NAMES = (
     "lama",
     "modnet",
     "birefnet_swin_v1_t",
+    "mask2former-swin-t",
+    "mask2former-swin-s",
+    "mask2former-swin-b",
+    "mask2former-swin-l",
+    "vitmatte-s",
+    "vitmatte-b",
+    "sam-vit-b",
 )
 
 _EPILOG = """\
@@ -94,7 +101,7 @@ def convert(args: argparse.Namespace) -> int:
     )
     if not quiet:
         _tell(done)
-    print(_as_json(done) if args.json else done.target)
+    print(_as_json(done) if args.json else "\n".join(str(made.path) for made in done.files))
     return DONE
 
 
@@ -127,7 +134,7 @@ def made(card: ModelCard, checkpoint: Path, *, quiet: bool) -> Path:
     done = _converting().convert(
         checkpoint,
         card.convert,
-        store.graphs(card)[0],
+        store.folder(card) / f"{card.name}.onnx",
         with_card=False,
         overwrite=True,
         tell=_silent if quiet else say,
@@ -172,7 +179,8 @@ def _tell(done: Conversion) -> None:
         memory = f", {done.peak_bytes / 1e9:.1f} GB of memory at most"
     size = f"{done.size_bytes / 1e6:.1f} MB"
     card = f"; its card {done.card}" if done.card else ""
-    say(f"wrote {done.target}: {size} in {done.seconds:.0f} s{memory}{card}")
+    paths = " and ".join(str(made.path) for made in done.files)
+    say(f"wrote {paths}: {size} in {done.seconds:.0f} s{memory}{card}")
 
 
 def _as_json(done: Conversion) -> str:

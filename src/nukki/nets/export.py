@@ -30,7 +30,7 @@ FULL_TOLERANCE = 1e-4  # mean absolute difference between PyTorch and the float3
 STORED_TOLERANCE = 1e-3  # and between that and the stored file
 _OPSET = 18
 _LARGEST = 4096  # pixels of a side
-_MOST = 64  # pictures at once
+_MOST = 64  # pictures at once, and places in a prompt
 
 Tensors = Sequence[NDArray[np.float32]]
 
@@ -62,8 +62,8 @@ class Ports:
     """What goes into a graph and what comes out of it.
 
     Attributes:
-        inputs: The sizes of each input by its name; those called "n", "h" and "w" (pictures,
-            height, width) are free, and the same in all inputs.
+        inputs: The sizes of each input by its name; those called "n", "h", "w" and "p" (pictures,
+            height, width, places) are free, and the same in all inputs.
         outputs: Names of the outputs.
         multiple: Height and width are multiples of this.
         least: The shortest side that the network takes.
@@ -173,11 +173,12 @@ def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> An
 def _free_sizes(names: Sequence[str], ports: Ports) -> tuple[dict[int, Any], ...]:
     """Which axes of each input are free, as torch.export wants it."""
     size = torch.export.Dim
-    counts = {"min": -(-ports.least // ports.multiple), "max": _LARGEST // ports.multiple}
-    sides = {name: size(name, **counts) for name in ("h", "w")}
+    limits = {"min": -(-ports.least // ports.multiple), "max": _LARGEST // ports.multiple}
+    sides = {name: size(name, **limits) for name in ("h", "w")}
     if ports.multiple > 1:
         sides = {name: ports.multiple * side for name, side in sides.items()}
-    free = {"n": size("n", min=1, max=_MOST), **sides}
+    counts = {name: size(name, min=1, max=_MOST) for name in ("n", "p")}
+    free = {**counts, **sides}
     return tuple(
         {axis: free[one] for axis, one in enumerate(ports.inputs[name]) if isinstance(one, str)}
         for name in names

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nukki.errors import InputError
+from nukki.errors import InputError, MissingExtra
 from nukki.nets import registry
 
 __all__ = ["Misfit", "compared", "fit", "resembled"]
@@ -118,7 +118,8 @@ def resembled(state: Mapping[str, Tensor]) -> tuple[str, int, int] | None:
     """
     found: list[tuple[float, str, int, int]] = []
     for name in registry.NAMES:
-        with contextlib.suppress(InputError):  # two keys that this network would call the same
+        # Two keys that this network would call the same, or a package that defines it is missing.
+        with contextlib.suppress(InputError, MissingExtra):
             ours, wanted = registry.convert(name, state), _shapes(name)
             there = sum(key in ours and ours[key].shape == wanted[key] for key in wanted)
             found.append((there / len(wanted), name, there, len(wanted)))

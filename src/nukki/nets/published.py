@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from nukki.errors import InputError
@@ -14,6 +15,7 @@ __all__ = ["Outputs", "Published", "renamed"]
 
 Outputs = Mapping[str, Tensor] | tuple[Tensor, ...] | Tensor
 Run = Callable[[nn.Module, str, Mapping[str, Tensor]], Outputs]
+Translate = Callable[[nn.Module, Mapping[str, Tensor]], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Published:
             publisher's names on the left, ours on the right.
         run: Stages of the network by the name of a call in the parity data: (module, call, inputs
             by name) → outputs by name. None where each call is `module(*inputs)`.
+        translate: What a library makes of the keys, after `renames`; it gets the module, without
+            memory for its weights.
     """
 
     build: Callable[[], nn.Module]
@@ -37,6 +41,7 @@ class Published:
     ignored: tuple[str, ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
     run: Run | None = None
+    translate: Translate | None = None
 
 
 def renamed(published: Published, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -62,6 +67,10 @@ def renamed(published: Published, state: Mapping[str, Tensor]) -> dict[str, Tens
             message = f"the checkpoint holds two tensors for `{name}`, the second is `{key}`"
             raise InputError(message, hint="give the publisher's file as it is")
         result[name] = tensor
+    if published.translate is not None:
+        with torch.device("meta"):
+            module = published.build()
+        result = published.translate(module, result)
     return result
 
 

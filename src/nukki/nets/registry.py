@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nukki.errors import UnknownModel
 from nukki.nets.published import Outputs, Published, renamed
 
-__all__ = ["NAMES", "build", "convert", "parity_run", "published"]
+__all__ = ["NAMES", "build", "convert", "needs", "parity_run", "published"]
 
 # The module that defines each; it is imported when the network is asked for.
 _HOMES = {
@@ -29,8 +29,26 @@ _HOMES = {
     "lama": "lama",
     "modnet": "modnet",
     "birefnet_swin_v1_t": "birefnet",
+    "mask2former-swin-t": "mask2former",
+    "mask2former-swin-s": "mask2former",
+    "mask2former-swin-b": "mask2former",
+    "mask2former-swin-l": "mask2former",
+    "vitmatte-s": "vitmatte",
+    "vitmatte-b": "vitmatte",
+    "sam-vit-b": "sam",
 }
+_OF_LIBRARY = ("mask2former", "vitmatte", "sam")
 NAMES = tuple(_HOMES)
+
+
+def needs(name: str) -> tuple[str, ...]:
+    """The packages beside torch that define a published network.
+
+    Raises:
+        UnknownModel: If there is none of that name.
+    """
+    published(name)
+    return ("transformers",) if _HOMES.get(name) in _OF_LIBRARY else ()
 
 
 def published(name: str) -> Published:

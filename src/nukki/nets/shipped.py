@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,20 +16,24 @@ from nukki.nets.export import Ports
 from nukki.nets.operators import translations
 from nukki.ops.grid import enlarge, fit
 from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN
-from nukki.types import RGB8, InpaintingSpec, Mask, Trimap
+from nukki.types import RGB8, InpaintingSpec, Mask, PromptSpec, Trimap
 from nukki.zoo import catalog
 from nukki.zoo.cards import ModelCard
 
 __all__ = [
     "SHIPPED",
     "Chosen",
+    "Part",
     "Shipped",
+    "Shown",
     "card_of",
     "inputs_for",
     "made_photo",
     "noise",
+    "parts_of",
     "ports_of",
     "shipped",
+    "suffixes_of",
 ]
 
 Arrays = dict[str, NDArray[Any]]
@@ -47,8 +52,8 @@ class Shipped:
         multiple: Sides are multiples of this.
         least: The shortest side.
         batch: Whether it takes several pictures at once.
-        sizes: Two (height, width) that a graph is proven at; it is traced at the second, whose
-            sides are not the same.
+        sizes: The (height, width) that a graph is proven at: two, and it is traced at the second,
+            whose sides are not the same; or one, and it takes no other.
     """
 
     card: str
@@ -57,7 +62,12 @@ class Shipped:
     multiple: int = 32
     least: int = 32
     batch: bool = True
-    sizes: tuple[tuple[int, int], tuple[int, int]] = ((256, 192), (160, 288))
+    sizes: tuple[tuple[int, int], ...] = ((256, 192), (160, 288))
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it takes pictures of one size only."""
+        return len(self.sizes) == 1
 
 
 _ANY: Mapping[str, Any] = {"multiple": 1, "least": 1, "sizes": ((224, 224), (171, 237))}
@@ -78,6 +88,13 @@ SHIPPED: Mapping[str, Shipped] = {
     "lama": Shipped("lama", channels=4, multiple=8, least=16),
     "modnet": Shipped("modnet"),
     "birefnet_swin_v1_t": Shipped("birefnet-general-lite"),
+    "mask2former-swin-t": Shipped("mask2former-swin-t", output=None),
+    "mask2former-swin-s": Shipped("mask2former-swin-s", output=None),
+    "mask2former-swin-b": Shipped("mask2former-swin-b", output=None),
+    "mask2former-swin-l": Shipped("mask2former-swin-l", output=None),
+    "vitmatte-s": Shipped("vitmatte-s", channels=4),
+    "vitmatte-b": Shipped("vitmatte-b", channels=4),
+    "sam-vit-b": Shipped("sam-vit-b", batch=False, multiple=1024, sizes=((1024, 1024),)),
 }
 
 
@@ -116,28 +133,139 @@ class Chosen(nn.Module):
         return outputs if self.output is None else (outputs[self.output],)
 
 
+# --- the graphs of a network
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a graph is proven on in one run.
+
+    Attributes:
+        words: What each picture is.
+        singles: The tensors of each picture.
+        together: Those of all pictures at once.
+    """
+
+    words: tuple[str, ...]
+    singles: tuple[Arrays, ...]
+    together: Arrays
+
+
+@dataclass(frozen=True)
+class Part:
+    """A graph of a network; most have one.
+
+    Attributes:
+        suffix: What stands in its file's name before ".onnx".
+        module: What it computes, evaluating.
+        ports: What goes in and comes out.
+        shown: What it is proven on; it is traced with the last.
+    """
+
+    suffix: str
+    module: nn.Module
+    ports: Ports
+    shown: tuple[Shown, ...]
+
+
+def parts_of(name: str, net: nn.Module, photo: RGB8) -> Iterator[Part]:
+    """The graphs of a network, in the order of `ModelCard.graphs`.
+
+    Args:
+        name: The network.
+        net: It, with its weights, evaluating.
+        photo: A photo to prove them on, (H, W, 3) uint8.
+    """
+    shown = tuple(_shown(name, photo))
+    if card_of(name).prompts is None:
+        yield Part("", Chosen(net, shipped(name).output), ports_of(name), shown)
+    else:
+        yield from _asked(name, net, shown)
+
+
+def suffixes_of(name: str) -> tuple[str, ...]:
+    """What stands before ".onnx" in the names of a network's files."""
+    return ("",) if card_of(name).prompts is None else (".encoder", ".decoder")
+
+
 _OUTPUTS = {"semantic": "out", "inpainting": "painted"}
 
 
 def ports_of(name: str) -> Ports:
-    """The inputs and outputs of a network's graph, under the names of its card."""
+    """The inputs and outputs of a network's graph, under the names of its card.
+
+    Of a network that is asked, those of the graph that sees the photo.
+    """
     ship, card = shipped(name), card_of(name)
     pictures: int | str = "n" if ship.batch else 1
-    inputs: dict[str, tuple[int | str, ...]] = {
-        _picture_name(card): (pictures, ship.channels, "h", "w")
-    }
+    sides: tuple[int | str, ...] = ship.sizes[0] if ship.fixed else ("h", "w")
+    inputs = {_picture_name(card): (pictures, ship.channels, *sides)}
     outputs: tuple[str, ...] = (card.output.name or _OUTPUTS.get(card.task, "alpha"),)
     if card.detections is not None:
         found = card.detections
         outputs = (found.boxes, found.scores, found.classes, found.masks)
         if found.size is not None:
             inputs[found.size] = (2,)
+    elif card.queries is not None:
+        outputs = (card.queries.classes, card.queries.masks)
+    elif card.prompts is not None:
+        outputs = (card.prompts.embedding,)
     operators = translations() if card.detections is not None else {}
     return Ports(inputs, outputs, ship.multiple, ship.least, operators)
 
 
 def _picture_name(card: ModelCard) -> str:
     return card.input.name or "image"
+
+
+def _shown(name: str, photo: RGB8) -> Iterator[Shown]:
+    """Random bytes and a photo at each size, in one run where the network takes two pictures."""
+    ship = shipped(name)
+    for height, width in ship.sizes:
+        size = (height, width)
+        words = (f"noise, {height} × {width}", f"photo, {height} × {width}")
+        one = inputs_for(name, noise(), size, scattered=True)
+        other = inputs_for(name, photo, size, scattered=False)
+        if ship.batch:
+            together = {key: np.concatenate([one[key], other[key]]) for key in one}
+            yield Shown(words, (one, other), together)
+        else:
+            yield Shown(words[:1], (one,), one)
+            yield Shown(words[1:], (other,), other)
+
+
+def _asked(name: str, net: nn.Module, shown: Sequence[Shown]) -> Iterator[Part]:
+    """The graph that sees the photo, and the one that is asked about what it saw."""
+    from nukki.nets.sam import Sam, SamDecoder, SamEncoder
+
+    if not isinstance(net, Sam):
+        message = f"`{name}` cannot be asked"
+        raise TypeError(message)
+    spec = card_of(name).prompts or PromptSpec()
+    encoder = Chosen(SamEncoder(net), None)
+    yield Part(".encoder", encoder, ports_of(name), tuple(shown))
+    asked = []
+    for each in shown:
+        picture = next(iter(each.together.values()))
+        with torch.inference_mode():
+            seen = encoder(torch.from_numpy(picture))[0].numpy()
+        for words, kinds in _PROMPTS.items():
+            where = np.random.default_rng(4).random((1, len(kinds), 2), np.float32)
+            one: Arrays = {
+                spec.embedding: seen,
+                spec.points: where * np.float32(picture.shape[-1] - 1),
+                spec.labels: np.array([kinds], np.float32),
+            }
+            asked.append(Shown((f"{each.words[0]}, {words}",), (one,), one))
+    ports = Ports(
+        {spec.embedding: seen.shape, spec.points: (1, "p", 2), spec.labels: (1, "p")},
+        (spec.masks, spec.scores),
+    )
+    yield Part(".decoder", SamDecoder(net), ports, tuple(asked))
+
+
+# Prompts and what each place of them stands for, as SAM numbers it.
+_PROMPTS = {"a point": (1, -1), "points and a box": (1, 0, 1, 2, 3)}
 
 
 # --- what a graph is proven on
