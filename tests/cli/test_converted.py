@@ -42,6 +42,8 @@ def weights(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     state = module.state_dict(str(PARITY / name))
+    if name == "isnet":  # is sure of every pixel with these, so that there would be nothing to see
+        state |= {key: state[key] * np.float32(0.01) for key in ("side1.weight", "side1.bias")}
     return {key: torch.from_numpy(array) for key, array in state.items()}
 
 
