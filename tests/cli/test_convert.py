@@ -47,9 +47,10 @@ def test_a_file_is_made_and_used(nukki, tiny, photos, capsys):
     said = capsys.readouterr()
     assert said.err == ""
     record = json.loads(said.out)
-    assert record["target"] == str(target)
-    assert record["stored"] is None
-    assert len(record["verdicts"]) == 4
+    (made,) = record["files"]
+    assert made["path"] == str(target)
+    assert made["stored"] is None
+    assert len(made["verdicts"]) == 4
 
 
 def test_wrong_wishes(nukki, tiny, capsys):
