@@ -60,19 +60,20 @@ def test_a_checkpoint_becomes_a_file_that_computes_the_same(checkpoint, tmp_path
     target = tmp_path / "Tiny.onnx"
     done = converting.convert(checkpoint, "tiny", target, tell=told.append)
     data = target.read_bytes()
-    assert done.target == target
-    assert done.size_bytes == len(data)
-    assert done.digest == "sha256:" + hashlib.sha256(data).hexdigest()
+    (made,) = done.files
+    assert made.path == target
+    assert done.size_bytes == made.size_bytes == len(data)
+    assert made.digest == "sha256:" + hashlib.sha256(data).hexdigest()
     assert done.seconds > 0
-    assert done.stored is None
+    assert made.stored is None
     assert done.peak_bytes is None or done.peak_bytes > 1e7
-    assert [one.what for one in done.verdicts] == [
+    assert [one.what for one in made.verdicts] == [
         "noise, 24 × 40",
         "photo, 24 × 40",
         "noise, 32 × 16",
         "photo, 32 × 16",
     ]
-    assert all(one.agrees and 0 < one.got.largest < 1e-5 for one in done.verdicts)
+    assert all(one.agrees and 0 < one.got.largest < 1e-5 for one in made.verdicts)
     assert told[0] == f"reading {checkpoint}"
     assert told[1].startswith("tiny: 9 tensors, 0.0 million values")
 
@@ -95,7 +96,7 @@ def test_the_card_beside_it_can_be_used(checkpoint, tmp_path, traced, astronaut)
     assert card.name == "tiny"
     assert card.title == "tiny of Tiny Net.pth.tar"
     assert card.files[0].name == "Tiny.onnx"
-    assert card.files[0].digest == done.digest
+    assert card.files[0].digest == done.files[0].digest
     assert card.files[0].size_bytes == done.size_bytes
     assert card.commercial_use == "unclear"
     assert "unknown" in card.weights_licence
@@ -112,12 +113,13 @@ def test_the_card_beside_it_can_be_used(checkpoint, tmp_path, traced, astronaut)
 def test_weights_in_float16(checkpoint, tmp_path, traced, monkeypatch):
     whole = converting.convert(checkpoint, "tiny", tmp_path / "a.onnx")
     half = converting.convert(checkpoint, "tiny", tmp_path / "b.onnx", half=True)
-    assert 0 < half.stored.mean < 1e-3
-    assert half.verdicts == whole.verdicts
-    kinds = [one.data_type for one in onnx.load(str(half.target)).graph.initializer]
+    (plain,), (made,) = whole.files, half.files
+    assert 0 < made.stored.mean < 1e-3
+    assert made.verdicts == plain.verdicts
+    kinds = [one.data_type for one in onnx.load(str(made.path)).graph.initializer]
     assert onnx.TensorProto.FLOAT16 in kinds
     assert "weights in float16" in load_card(half.card).notes[2]
-    monkeypatch.setattr(converting, "STORED_TOLERANCE", half.stored.mean / 2)
+    monkeypatch.setattr(converting, "STORED_TOLERANCE", made.stored.mean / 2)
     with pytest.raises(ModelOutputError, match="does not bear weights in float16") as caught:
         converting.convert(checkpoint, "tiny", tmp_path / "c.onnx", half=True)
     assert "without --half" in caught.value.hint
@@ -127,8 +129,9 @@ def test_weights_in_float16(checkpoint, tmp_path, traced, monkeypatch):
 def test_a_photo_to_compare_on(checkpoint, tmp_path, traced, astronaut):
     made = converting.convert(checkpoint, "tiny", tmp_path / "a.onnx")
     real = converting.convert(checkpoint, "tiny", tmp_path / "b.onnx", photo=astronaut)
-    assert made.verdicts[0] == real.verdicts[0]
-    assert made.verdicts[1] != real.verdicts[1]
+    made, real = made.files[0].verdicts, real.files[0].verdicts
+    assert made[0] == real[0]
+    assert made[1] != real[1]
 
 
 def test_no_card_where_none_is_wanted(checkpoint, tmp_path, traced):
