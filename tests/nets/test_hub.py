@@ -235,22 +235,26 @@ def test_graphs_compute_the_same(graphs, name):
         assert [one.path for one in (network.encoder, network.decoder)] == [
             made.path for made in found.files
         ]
-    pictures = {verdict.what for verdict in found.files[0].verdicts}
-    assert len(pictures) == (2 if name == "sam-vit-b" else 4)
+    assert len({verdict.what for verdict in found.files[0].verdicts}) == 2
 
 
-def test_mask2former_of_any_size(small, golden, graphs):
-    """One graph for all sizes and counts of pictures."""
-    net = loaded(golden, "mask2former-swin-t")
-    session = get_session(graphs("mask2former-swin-t").files[0].path, device="cpu")
-    for shape in ((1, 3, 384, 384), (2, 3, 64, 96)):
-        x = torch.randn(shape, generator=torch.Generator().manual_seed(2))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mask2former-swin-t", "vitmatte-s"])
+def test_graphs_take_any_size_and_count(golden, monkeypatch, tmp_path, name):
+    hub_nets.known(monkeypatch, any_size=True)
+    made = converting.convert(checkpoint(golden, name, tmp_path), name, tmp_path / "net.onnx")
+    assert len({verdict.what for verdict in made.files[0].verdicts}) == 4
+    net, session = loaded(golden, name), get_session(tmp_path / "net.onnx", device="cpu")
+    ports = shipped.ports_of(name)
+    for count, *size in ((1, 384, 384), (3, 64, 96)):
+        channels = golden[1]["sizes"][name][0]
+        generator = torch.Generator().manual_seed(2)
+        x = torch.randn((count, channels, *size), generator=generator)
         with torch.inference_mode():
             wanted = net(x)
-        answer = session.run({"pixel_values": x.numpy()})
-        for key, value in zip(
-            ("class_queries_logits", "masks_queries_logits"), wanted, strict=True
-        ):
+        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+        answer = session.run({next(iter(ports.inputs)): x.numpy()})
+        for key, value in zip(ports.outputs, wanted, strict=True):
             np.testing.assert_allclose(answer[key], value.numpy(), atol=2e-4)
 
 
