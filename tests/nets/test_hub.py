@@ -18,7 +18,7 @@ import hub_nets  # noqa: E402
 from nukki import api  # noqa: E402
 from nukki import convert as converting  # noqa: E402
 from nukki.errors import InputError, MissingExtra  # noqa: E402
-from nukki.nets import fit, registry  # noqa: E402
+from nukki.nets import fit, registry, shipped  # noqa: E402
 from nukki.ops.grid import fit as onto_grid  # noqa: E402
 from nukki.runtime.sessions import get_session  # noqa: E402
 from nukki.tasks.instances import Instances  # noqa: E402
@@ -175,7 +175,6 @@ def test_the_library_is_asked_for_by_its_line(monkeypatch):
     assert fit.resembled({"a": torch.ones(1)}) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_sizes_are_the_publishers(name):
     """Millions of parameters: MODEL_ZOO.md of Mask2Former, the README of ViTMatte, of SAM."""

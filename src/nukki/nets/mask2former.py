@@ -66,8 +66,8 @@ class Mask2Former(nn.Module):
         self.net = transformers.Mask2FormerForUniversalSegmentation(config)
         # A norm that the library makes and no feature map passes through; no file has its weights.
         self.net.model.pixel_level_module.encoder.swin.layernorm = nn.Identity()
-        # Two ways of the library fix the size of a graph: it counts the steps of its reference points
-        # outside the graph, and remembers positions by size.
+        # Two ways of the library fix the size of a graph: it counts the steps of its reference
+        # points outside the graph, and remembers positions by size.
         self.net.model.pixel_level_module.decoder.encoder.get_reference_points = _reference_points
         for module in self.net.modules():
             remembering = getattr(module, "build_sine_position_embedding", None)

@@ -57,8 +57,13 @@ class ViTMatte(nn.Module):
             residual_block_indices=everywhere,
             out_features=[f"stage{blocks}"],
         )
+        decoder = {
+            "convstream_hidden_sizes": [48, 96, 192],
+            "fusion_hidden_sizes": [256, 128, 64, 32],
+            **others,
+        }
         config = transformers.VitMatteConfig(
-            backbone_config=backbone, hidden_size=channels, **others
+            backbone_config=backbone, hidden_size=channels, **decoder
         )
         self.net = transformers.VitMatteForImageMatting(config)
 
