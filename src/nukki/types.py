@@ -71,7 +71,7 @@ class RowSource(Protocol):
 
 
 Fit = Literal["stretch", "letterbox", "pad", "round", "shortest-edge"]
-Rounding = Literal["nearest", "down", "down-float32"]
+Rounding = Literal["nearest", "down", "down-float32", "down-to-32"]
 Resample = Literal["bilinear", "bicubic", "lanczos"]
 LabelList = Literal["coco-80", "coco-91", "voc-21"]
 

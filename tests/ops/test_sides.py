@@ -1,4 +1,4 @@
-"""Sizes by the shortest side: worked values of three houses' rules."""
+"""Sizes by the shortest side: worked values of four houses' rules."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ rules = st.sampled_from(["nearest", "down", "down-float32"])
 )
 def test_worked_sizes(size, rounding, expected):
     assert shortest_edge(*size, 800, 1333, rounding) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((600, 900), (512, 768)),
+        ((1000, 720), (704, 512)),  # 512 · 1000 / 720 = 711.1
+        ((300, 400), (512, 672)),  # 682.7
+        # One side below and one above 512: the picture's own size.
+        ((400, 900), (384, 896)),
+        ((900, 20), (896, 32)),
+        ((512, 512), (512, 512)),
+        # The longest side binds: 512 × 5120 becomes 204.8 × 2048.
+        ((600, 6000), (192, 2048)),
+    ],
+)
+def test_modnet_keeps_to_multiples_of_32(size, expected):
+    assert shortest_edge(*size, 512, 2048, "down-to-32") == expected
 
 
 def test_halves_go_up():

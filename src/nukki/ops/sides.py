@@ -1,4 +1,4 @@
-"""How large a picture becomes whose shortest side gets a given length: three houses' rules.
+"""How large a picture becomes whose shortest side gets a given length: four houses' rules.
 
 All scale both sides alike and hold the longest within a bound; they differ in how they come to
 whole pixels, which moves every box and mask by up to a pixel:
@@ -6,6 +6,9 @@ whole pixels, which moves every box and mask by up to a pixel:
 nearest       Detectron2's `ResizeShortestEdge`: both sides rounded, halves upwards
 down          torchvision's `resize`: the shortest side exact, the other one rounded down
 down-float32  torchvision's detection networks: one factor in single precision, both rounded down
+down-to-32    MODNet's demo: the shortest side exact, the other one rounded down, and both down to
+              multiples of 32, which moves the aspect ratio; a picture with one side below and one
+              above the length keeps its size but for that
 """
 
 from __future__ import annotations
@@ -66,8 +69,17 @@ def _down_in_float32(short: int, long: int, shortest: int, longest: int) -> tupl
     return math.floor(short * factor), math.floor(long * factor)
 
 
+def _down_to_32(short: int, long: int, shortest: int, longest: int) -> tuple[int, int]:
+    if short <= shortest <= long <= longest:
+        new_short, new_long = short, long
+    else:
+        new_short, new_long = _exact_then_down(short, long, shortest, longest)
+    return max(32, new_short - new_short % 32), max(32, new_long - new_long % 32)
+
+
 _RULES = {
     "nearest": _rounded,
     "down": _exact_then_down,
     "down-float32": _down_in_float32,
+    "down-to-32": _down_to_32,
 }
