@@ -217,14 +217,15 @@ def _proven(part: Part, *, things: bool, half: bool, tell: Tell) -> _Proven:
         ModelOutputError: If it is not near enough.
     """
     net, ports, shown = part.module, part.ports, part.shown
-    tell("tracing the network")
-    example = {key: torch.from_numpy(array) for key, array in shown[-1].together.items()}
-    model = graph(net, example, ports)
+    # First what needs most memory, while there is no graph yet.
     tell("running PyTorch in float32 and in float64")
     inputs = [each.together for each in shown]
     truths = [rounded(net, one) for one in inputs]
     # One picture at a time: convolutions in float64 need many times their inputs' memory.
     precise = iter(exact(net, [single for each in shown for single in each.singles]))
+    tell("tracing the network")
+    example = {key: torch.from_numpy(array) for key, array in shown[-1].together.items()}
+    model = graph(net, example, ports)
     tell("comparing ONNX Runtime with PyTorch")
     data = _bytes(model)
     given = _answers(data, inputs, ports.outputs)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nukki.errors import MissingExtra, ModelOutputError, NukkiError
 from nukki.io.files import write
@@ -149,7 +150,9 @@ def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> An
     except ImportError as error:
         message = "writing an ONNX file needs the packages onnx and onnxscript"
         raise MissingExtra(message, hint='pip install "nukki[train]"') from error
-    with tempfile.TemporaryDirectory() as folder, _silence(), _mapped():
+    # Torch's fast attention lays its result out in another order than the exporter expects.
+    plain = sdpa_kernel(SDPBackend.MATH)
+    with tempfile.TemporaryDirectory() as folder, _silence(), _mapped(), plain:
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
             shipped,

@@ -45,7 +45,8 @@ class Sam(nn.Module):
                 layer_norm_eps=1e-5, **(decoder or {})
             ),
         )
-        config._attn_implementation = "eager"
+        # Not "eager", which keeps several tables of 4096 × 4096 places for each head.
+        config._attn_implementation = "sdpa"
         self.net = transformers.SamModel(config)
         # The same matrix under another name.
         self.net.prompt_encoder.shared_embedding = nn.Identity()
