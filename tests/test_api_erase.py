@@ -86,7 +86,7 @@ def test_an_own_file_with_its_card(fills, photo, mask, tmp_path):
         ({"fill": "lamma"}, UnknownModel, "lamma"),
         ({"fill": "lama"}, FetchError, "lama"),
         ({"fill": "fills", "max_pixels": 100}, LimitExceeded, "100"),
-        ({"fill": "fills", "filll": 1}, InputError, "`filll` is not an option of erase"),
+        ({"fill": "fills", "fil": 1}, InputError, "`fil` is not an option of erase"),
         # The inputs are told first: nothing is fetched for a mask that does not fit.
         ({"fill": "lama", "mask": np.ones((41, 30), bool)}, InputError, "41 × 30, got 30 × 41"),
         ({"fill": "lama", "mask": np.zeros((30, 41), bool)}, NothingFound, "nothing to erase"),
