@@ -254,12 +254,8 @@ def test_a_network_for_something_else_is_refused_before_it_is_fetched(kind, name
     assert "models list --task" in caught.value.hint
 
 
-def test_networks_that_nothing_runs(tmp_path):
-    file, card = tiny_network(tmp_path), tmp_path / "boxes.toml"
-    card.write_text('task = "detection"\ninput.size = [32, 32]\n[output]\n')
-    with pytest.raises(InputError, match="for detection") as caught:
-        nukki.load(file, card=str(card))
-    assert "saliency" in caught.value.hint
+def test_a_network_that_is_asked_needs_both_files(tmp_path):
+    file, card = tiny_network(tmp_path), tmp_path / "asked.toml"
     card.write_text('task = "prompted"\ninput.size = [32, 32]\n[prompts]\n')
     with pytest.raises(InputError, match="two files"):
         nukki.load(file, card=str(card))

@@ -28,6 +28,7 @@ from nukki.pipelines.options import (
 )
 from nukki.pipelines.results import Cutout, Erased, Segmentation
 from nukki.runtime.sessions import Session, get_session
+from nukki.tasks.detection import Detection
 from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.instances import Instances
 from nukki.tasks.matting import Matting
@@ -41,17 +42,23 @@ from nukki.zoo.store import graphs
 
 __all__ = ["erase", "list_models", "load", "load_as", "read", "remove", "replace", "segment"]
 
-Network: TypeAlias = Saliency | Semantic | Instances | Prompted | Matting | Inpainting
+Network: TypeAlias = Saliency | Semantic | Detection | Instances | Prompted | Matting | Inpainting
 Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions)
-Kind = TypeVar("Kind", Saliency, Semantic, Instances, Matting, Inpainting)
+Kind = TypeVar("Kind", Saliency, Semantic, Detection, Instances, Matting, Inpainting)
 
 # What runs the networks of a task; a network that is asked (`Prompted`) has two files.
 _KINDS: dict[
     Task,
-    type[Saliency] | type[Semantic] | type[Instances] | type[Matting] | type[Inpainting],
+    type[Saliency]
+    | type[Semantic]
+    | type[Detection]
+    | type[Instances]
+    | type[Matting]
+    | type[Inpainting],
 ] = {
     "saliency": Saliency,
     "semantic": Semantic,
+    "detection": Detection,
     "instances": Instances,
     "matting": Matting,
     "inpainting": Inpainting,
@@ -271,15 +278,12 @@ def load(
 
     Raises:
         UnknownModel: If there is no such model; near matches are in the hint.
-        InputError: If nothing runs networks of its task.
+        InputError: If a file of it is missing.
         FetchError: If its file could not be had.
         ProviderError: If the device did not load.
     """
     model, path = catalog.card_for(str(name_or_path), card)
     kind = _KINDS.get(model.task)
-    if kind is None and model.task != "prompted":
-        message = f"`{model.name}` is a network for {model.task}, which nothing here runs"
-        raise InputError(message, hint=f"networks are run for {', '.join(_KINDS)}")
     paths = _paths(model, path, accept_licence=accept_licence)
     if kind is not None:
         return kind(model, _session(model, paths[0], device, threads))
@@ -304,7 +308,7 @@ def load_as(
     """Load a network of one kind; the arguments are those of `load`.
 
     Args:
-        kind: `Saliency`, `Semantic`, `Instances`, `Matting` or `Inpainting`.
+        kind: `Saliency`, `Semantic`, `Detection`, `Instances`, `Matting` or `Inpainting`.
         name_or_path: See `load`.
         card: See `load`.
         device: See `load`.

@@ -9,9 +9,9 @@ trimap           uint8 (H, W), exactly 0 background, 128 unknown, 255 foreground
 tensor           float32 (N, C, H, W), only between `ops.grid` and `runtime`
 
 `InputSpec` and `OutputSpec` say how a picture becomes a network's tensor and how its answer becomes
-an alpha; a model card holds them and `ops.grid` executes them. `ClassSpec`, `DetectionSpec`,
-`QuerySpec` and `PromptSpec` are the further tables of networks that tell things apart;
-`MattingSpec` and `InpaintingSpec` those of networks that get a trimap or a hole.
+an alpha; a model card holds them and `ops.grid` executes them. `ClassSpec`, `BoxesSpec`,
+`DetectionSpec`, `QuerySpec` and `PromptSpec` are the further tables of networks that tell things
+apart; `MattingSpec` and `InpaintingSpec` those of networks that get a trimap or a hole.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = [
     "RGBA",
     "Alpha",
     "Box",
+    "BoxesSpec",
     "ClassSpec",
     "DetectionSpec",
     "InpaintingSpec",
@@ -202,6 +203,31 @@ class ClassSpec:
 
     labels: tuple[str, ...] | LabelList
     min_score: float = 0.5
+
+
+@dataclass(frozen=True)
+class BoxesSpec:
+    """The outputs of a network that gives boxes alone, as our own `detect` and YOLOX do.
+
+    Attributes:
+        form: "decoded" where there are two outputs, boxes in pixels of the tensor and scores of all
+            classes; "yolox" for the one output of YOLOX's official files, which is neither decoded
+            nor in pixels (see `tasks.detection`).
+        boxes: Of the form "decoded": name of (1, p, 4), left, top, right, bottom in pixels of the
+            tensor.
+        scores: Likewise: name of (1, p, classes), 0 to 1.
+        output: Of the form "yolox": name of (1, p, 5 + classes).
+        min_score: What is less sure is not even a candidate.
+        overlap: Of two boxes of a class with a larger intersection over union the worse one is
+            dropped.
+    """
+
+    form: Literal["decoded", "yolox"] = "decoded"
+    boxes: str = "boxes"
+    scores: str = "scores"
+    output: str = "output"
+    min_score: float = 0.05
+    overlap: float = 0.6
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nukki.errors import CardError
 from nukki.types import (
+    BoxesSpec,
     ClassSpec,
     DetectionSpec,
     InpaintingSpec,
@@ -288,6 +289,29 @@ def test_a_card_of_a_network_that_tells_things_apart():
     assert card.detections == DetectionSpec(masks="patches", paste="expanded")
     assert (card.queries, card.prompts, card.output) == (None, None, OutputSpec())
     hash(card)
+
+
+def test_a_card_of_a_network_that_gives_boxes_alone():
+    text = """
+    task = "detection"
+    input.size = [416, 416]
+    classes.labels = "coco-80"
+    boxes.form = "yolox"
+    boxes.overlap = 0.5
+    """
+    card = parse(text, brief=True)
+    assert card.boxes == BoxesSpec(form="yolox", overlap=0.5)
+    assert (card.detections, card.output) == (None, OutputSpec())
+    for old, new, said in (
+        ("0.5", "1.5", "`boxes.overlap` must be 0 to 1"),
+        ("boxes.overlap = 0.5", "boxes.min_score = -0.1", "`boxes.min_score` must be 0 to 1"),
+        ('"yolox"', '"yolov5"', "`boxes.form` must be one of"),
+        ("classes.labels", "# classes.labels", "`classes` is missing"),
+        ("boxes.overlap = 0.5", "detections.paste = 'aligned'", "`detections` is not a table"),
+        ("boxes.overlap = 0.5", "boxes.form = 'decoded'", "must be TOML"),
+    ):
+        with pytest.raises(CardError, match=said):
+            parse(text.replace(old, new, 1), brief=True)
 
 
 def test_lists_of_labels_go_by_name():

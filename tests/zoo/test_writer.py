@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nukki.types import ClassSpec, DetectionSpec, InputSpec, PromptSpec
+from nukki.types import BoxesSpec, ClassSpec, DetectionSpec, InputSpec, PromptSpec
 from nukki.zoo import catalog
 from nukki.zoo.cards import ModelCard, ModelFile, parse_card
 from nukki.zoo.writer import card_text
@@ -44,3 +44,7 @@ def test_networks_that_find_things(tables):
         card, task="prompted", detections=None, classes=None, prompts=PromptSpec(scores="s")
     )
     assert parse_card(card_text(both), source="things") == both
+    boxes = BoxesSpec(form="yolox", output="out", min_score=0.1)
+    boxed = replace(card, task="detection", detections=None, boxes=boxes)
+    assert "[output]" not in card_text(boxed)
+    assert parse_card(card_text(boxed), source="things") == boxed

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nukki.ops.boxes import overlap_matrix
+
 __all__ = ["overlaps", "suppress"]
 
 Corners = NDArray[np.float32]
+
+_ROWS = 64  # boxes that are compared with all worse ones at once
 
 
 def overlaps(box: Corners, boxes: Corners) -> NDArray[np.float32]:
@@ -15,15 +19,7 @@ def overlaps(box: Corners, boxes: Corners) -> NDArray[np.float32]:
 
     Boxes are left, top, right, bottom; one whose right lies before its left is empty.
     """
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[2:], boxes[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    one = np.prod(np.maximum(box[2:] - box[:2], 0))
-    each = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    union = one + each - shared
-    result = np.zeros(len(boxes), np.float32)
-    np.divide(shared, union, out=result, where=union > 0)
-    return result
+    return overlap_matrix(box[None], boxes).reshape(-1)
 
 
 def suppress(
@@ -32,6 +28,7 @@ def suppress(
     """The boxes that no better one of their class overlaps by more than a threshold.
 
     The best box is kept and strikes out what it overlaps, then the best of the rest, and so on.
+    The work is that of one row of comparisons for each box that is kept, done for many at once.
 
     Args:
         boxes: (n, 4) left, top, right, bottom.
@@ -42,11 +39,16 @@ def suppress(
     Returns:
         Indices of the boxes that stay, best first; of equal scores the earlier one is the better.
     """
-    order = np.argsort(-scores, kind="stable")
-    alive = np.ones(len(boxes), np.bool_)
-    kept = []
-    for index in order:
-        if alive[index]:
-            kept.append(index)
-            alive &= (classes != classes[index]) | (overlaps(boxes[index], boxes) <= threshold)
-    return np.array(kept, np.intp)
+    rest = np.argsort(-scores, kind="stable")
+    kept = [rest[:0]]
+    while len(rest):
+        best, rest_corners = rest[:_ROWS], boxes[rest]
+        strikes = overlap_matrix(rest_corners[:_ROWS], rest_corners) > threshold
+        strikes &= classes[best][:, None] == classes[rest]
+        alive = np.ones(len(rest), np.bool_)
+        for row, struck in enumerate(strikes):
+            if alive[row]:
+                alive[row + 1 :] &= ~struck[row + 1 :]
+        kept.append(best[alive[:_ROWS]])
+        rest = rest[_ROWS:][alive[_ROWS:]]
+    return np.concatenate(kept)

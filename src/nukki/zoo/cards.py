@@ -2,9 +2,9 @@
 
 A card is the whole of what nukki knows of a network: its files with their digests, how a picture
 becomes its input, how its output becomes an alpha, whose it is and what may be done with it. The
-tables `[input]`, `[output]`, `[classes]`, `[detections]`, `[queries]`, `[prompts]`, `[matting]` and
-`[inpainting]` are the fields of the dataclasses in `types`, read from these themselves, so a new
-field there is a new key here. Which of them a card has depends on its task.
+tables `[input]`, `[output]`, `[classes]`, `[boxes]`, `[detections]`, `[queries]`, `[prompts]`,
+`[matting]` and `[inpainting]` are the fields of the dataclasses in `types`, read from these
+themselves, so a new field there is a new key here. Which of them a card has depends on its task.
 
 A file with the key `convert` is the authors' checkpoint: the network's graphs are made of it on the
 user's machine, and lie beside it under the names of `ModelCard.graphs`.
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from nukki.errors import CardError
 from nukki.types import (
+    BoxesSpec,
     ClassSpec,
     DetectionSpec,
     InpaintingSpec,
@@ -31,7 +32,13 @@ from nukki.types import (
     PromptSpec,
     QuerySpec,
 )
-from nukki.zoo.checks import Problem, inpainting_problems, input_problems, matting_problems
+from nukki.zoo.checks import (
+    Problem,
+    boxes_problems,
+    inpainting_problems,
+    input_problems,
+    matting_problems,
+)
 from nukki.zoo.labels import labels_of
 from nukki.zoo.schema import Reader
 
@@ -86,6 +93,7 @@ class ModelCard:
         input: How a picture becomes the input.
         output: How the output becomes an alpha, or a map of each class.
         classes: What its class numbers mean, where it has classes.
+        boxes: Its outputs, where it gives boxes alone.
         detections: Its outputs, where it gives boxes with masks.
         queries: Its outputs, where it answers queries.
         prompts: Its tensors, where it is asked by clicks and boxes.
@@ -110,6 +118,7 @@ class ModelCard:
     input: InputSpec
     output: OutputSpec = field(default_factory=OutputSpec)
     classes: ClassSpec | None = None
+    boxes: BoxesSpec | None = None
     detections: DetectionSpec | None = None
     queries: QuerySpec | None = None
     prompts: PromptSpec | None = None
@@ -187,6 +196,7 @@ class _Document:
     licence: _Licence
     output: OutputSpec | None = None
     classes: ClassSpec | None = None
+    boxes: BoxesSpec | None = None
     detections: DetectionSpec | None = None
     queries: QuerySpec | None = None
     prompts: PromptSpec | None = None
@@ -264,12 +274,15 @@ def _brief_defaults(stem: str) -> dict[str, Any]:
 # The tables that say what a network answers, by task: each set is one way of writing a card.
 _ANSWERS: dict[Task, tuple[frozenset[str], ...]] = {
     "semantic": (frozenset({"output", "classes"}),),
+    "detection": (frozenset({"boxes", "classes"}),),
     "instances": (frozenset({"detections", "classes"}), frozenset({"queries", "classes"})),
     "prompted": (frozenset({"prompts"}),),
     "matting": (frozenset({"output", "matting"}),),
     "inpainting": (frozenset({"output", "inpainting"}),),
 }
-_TABLES = ("output", "classes", "detections", "queries", "prompts", "matting", "inpainting")
+_TABLES = (
+    "output", "classes", "boxes", "detections", "queries", "prompts", "matting", "inpainting",
+)  # fmt: skip
 
 
 def _check_tables(document: _Document, source: str) -> None:
@@ -296,6 +309,7 @@ def _flatten(document: _Document) -> ModelCard:
         input=document.input,
         output=document.output or OutputSpec(),
         classes=document.classes,
+        boxes=document.boxes,
         detections=document.detections,
         queries=document.queries,
         prompts=document.prompts,
@@ -366,6 +380,8 @@ def _answer_problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
         yield "output.activation", "that of a network without classes", card.output.activation
     if card.prompts is not None and not brief and len(card.graphs) < 2:
         yield "files", "two files, one that sees the photo and one that answers", len(card.files)
+    if card.boxes is not None:
+        yield from boxes_problems(card.boxes)
     if card.matting is not None:
         yield from matting_problems(card.matting)
     if card.inpainting is not None:

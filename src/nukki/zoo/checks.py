@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nukki.types import InpaintingSpec, InputSpec, MattingSpec
+from nukki.types import BoxesSpec, InpaintingSpec, InputSpec, MattingSpec
 
-__all__ = ["MAX_SIDE", "Problem", "inpainting_problems", "input_problems", "matting_problems"]
+__all__ = [
+    "MAX_SIDE",
+    "Problem",
+    "boxes_problems",
+    "inpainting_problems",
+    "input_problems",
+    "matting_problems",
+]
 
 Problem = tuple[str, str, object]
 
@@ -31,6 +38,13 @@ def input_problems(spec: InputSpec) -> Iterator[Problem]:
         yield "input.pad_value", "0 to 255", spec.pad_value
     if spec.fit == "shortest-edge" and spec.size[0] > spec.size[1]:
         yield "input.size", "the shortest side, then the longest", list(spec.size)
+
+
+def boxes_problems(spec: BoxesSpec) -> Iterator[Problem]:
+    """Of the table `[boxes]`."""
+    for key in ("min_score", "overlap"):
+        if not 0 <= getattr(spec, key) <= 1:
+            yield f"boxes.{key}", "0 to 1", getattr(spec, key)
 
 
 def matting_problems(spec: MattingSpec) -> Iterator[Problem]:

@@ -11,8 +11,8 @@ from nukki.zoo.cards import ModelCard
 
 __all__ = ["card_text"]
 
-_TABLES = ("classes", "detections", "queries", "prompts", "matting", "inpainting")
-_ANSWERED_OTHERWISE = ("detections", "queries", "prompts")  # such a card has no table `[output]`
+_TABLES = ("classes", "boxes", "detections", "queries", "prompts", "matting", "inpainting")
+_ANSWERED_OTHERWISE = ("boxes", "detections", "queries", "prompts")  # they have no table `[output]`
 
 
 def card_text(card: ModelCard) -> str:
