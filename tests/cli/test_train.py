@@ -162,7 +162,7 @@ def test_what_was_trained_is_used_by_remove(trained, torch, nukki, place):
 @pytest.fixture
 def no_export(monkeypatch, torch):
     """Exporting takes seconds and is tested above: here it only leaves a mark."""
-    from nukki.train import session
+    from nukki.train import of_subject
 
     def marked(net, target, pictures):
         assert all(picture.shape == (1, 3, 64, 64) for picture in pictures)
@@ -170,7 +170,7 @@ def no_export(monkeypatch, torch):
         target.write_bytes(b"marked")
         return SimpleNamespace(stored=1e-4, size_bytes=6, digest="sha256:" + "0" * 64)
 
-    monkeypatch.setattr(session, "export", marked)
+    monkeypatch.setattr(of_subject, "export", marked)
 
 
 def test_a_training_in_parts(train, no_export, capsys):

@@ -8,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nukki.nets.subject import SubjectNet, _Conv, _Inverted  # noqa: E402 after the skip
+from nukki.nets.efficientnet import Conv, Inverted  # noqa: E402 after the skip
+from nukki.nets.subject import SubjectNet  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_the_encoder_is_efficientnet_lite2(net):
 
 def test_training_leaves_residuals_out_and_keeps_their_mean():
     torch.manual_seed(5)
-    block = _Inverted(8, 8, 3, 2, 1, drop=0.25)
+    block = Inverted(8, 8, 3, 2, 1, drop=0.25)
     x = torch.rand(1, 8, 6, 6).expand(400, -1, -1, -1)
     with torch.no_grad():
         full = block.eval()(x) - x
@@ -99,7 +100,7 @@ def test_the_network_is_small(net):
 
 def test_a_stride_of_two_pads_right_and_bottom():
     """TensorFlow's "SAME": the first output sees the pixels 0, 1, 2, the last one 2, 3 and zero."""
-    conv = _Conv(1, 1, 3, stride=2)
+    conv = Conv(1, 1, 3, stride=2)
     with torch.no_grad():
         conv.c.weight.copy_(torch.arange(9.0).reshape(1, 1, 3, 3))
         conv.c.bias.fill_(0.5)

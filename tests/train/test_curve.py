@@ -11,11 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nukki.train.curve import _PANELS, curve_png, ticks
+from nukki.train.curve import _COLOURS, Panel, curve_png, ticks
+
+PANELS = (
+    Panel("loss", "loss", -1),
+    Panel("max_f_beta", "max F-beta"),
+    Panel("mae", "MAE", -1),
+    Panel("iou", "IoU"),
+)
 
 
-def drawn(*arguments):
-    image = Image.open(io.BytesIO(curve_png(*arguments)))
+def drawn(title, rows, *more):
+    image = Image.open(io.BytesIO(curve_png(title, rows, PANELS, *more)))
     assert (image.format, image.size, image.mode) == ("PNG", (1120, 760), "RGB")
     return np.asarray(image)
 
@@ -55,23 +62,22 @@ def test_ticks_by_hand():
 
 def test_lines_go_where_the_figures_go():
     """IoU is the lower right panel; rising values go from its lower left to its upper right."""
-    iou = _PANELS[3]
-    rows, columns = places(drawn("rising", history(np.linspace(0.2, 0.9, 8))), iou.colour)
+    rows, columns = places(drawn("rising", history(np.linspace(0.2, 0.9, 8))), _COLOURS[3])
     assert columns.min() > 560
     assert rows.min() > 400
     assert np.corrcoef(rows, columns)[0, 1] < -0.99
-    rows, columns = places(drawn("falling", history(np.linspace(0.9, 0.2, 8))), iou.colour)
+    rows, columns = places(drawn("falling", history(np.linspace(0.9, 0.2, 8))), _COLOURS[3])
     assert np.corrcoef(rows, columns)[0, 1] > 0.99
 
 
 def test_each_figure_has_its_panel():
     row = {"step": 1, "loss": 2.0, "max_f_beta": 0.9, "mae": 0.1, "iou": 0.8}
     picture = drawn("all", [row, row | {"step": 2}])
-    for panel, (right, low) in zip(
-        _PANELS, ((False, False), (True, False), (False, True), (True, True)), strict=True
+    for colour, (right, low) in zip(
+        _COLOURS, ((False, False), (True, False), (False, True), (True, True)), strict=True
     ):
-        rows, columns = places(picture, panel.colour)
-        assert rows.size > 100, panel.key
+        rows, columns = places(picture, colour)
+        assert rows.size > 100
         assert ((columns > 560) == right).all()
         assert ((rows > 408) == low).all()
 
@@ -81,9 +87,11 @@ def test_each_figure_has_its_panel():
 )
 def test_the_best_is_marked(key, left, bottom, best):
     """More is better of IoU, less of the loss: the large dot is on the peak or in the valley."""
-    panel = next(panel for panel in _PANELS if panel.key == key)
+    colour = next(
+        colour for panel, colour in zip(PANELS, _COLOURS, strict=True) if panel.key == key
+    )
     values = [0.2, 0.9, 0.3, 0.4]
-    rows, columns = places(drawn("", history(values, key)), panel.colour)
+    rows, columns = places(drawn("", history(values, key)), colour)
     low, high = 0.2 - 0.08 * 0.7, 0.9 + 0.08 * 0.7
     filled = []
     for number, value in enumerate(values):

@@ -6,12 +6,12 @@ import math
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
 from nukki.errors import InputError, LimitExceeded, ModelOutputError, OutputError
-from nukki.train.data import Stream, find_validation
+from nukki.train.data import SubjectStream, find_validation
 from nukki.train.recipe import SetUse, Stage, read_recipe
 from train_files import make_data, write_recipe
 
@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 
 from nukki.nets.subject import SubjectNet  # noqa: E402 after the skip
 from nukki.train.loop import Trainer  # noqa: E402
+from nukki.train.of_subject import KIND  # noqa: E402
 from nukki.train.validate import validate  # noqa: E402
 
 
@@ -47,9 +48,9 @@ def trainer(data, recipe, tmp_path):
 
     def make(work="work", *, use=recipe, workers=0, folder=data, skip_bad=False, validating=True):
         torch.manual_seed(3)
-        stream = Stream(use, folder, skip_bad=skip_bad)
+        stream = SubjectStream(use, folder, skip_bad=skip_bad)
         pairs = find_validation(folder) if validating else ()
-        return Trainer(use, stream, pairs, tmp_path / work, SubjectNet(), workers=workers)
+        return Trainer(KIND, use, stream, pairs, tmp_path / work, SubjectNet(), workers=workers)
 
     return make
 
@@ -88,7 +89,7 @@ def whole(data, recipe, tmp_path_factory):
     torch.manual_seed(3)
     work = tmp_path_factory.mktemp("whole")
     pairs = find_validation(data)
-    one = Trainer(recipe, Stream(recipe, data), pairs, work, SubjectNet(), workers=0)
+    one = Trainer(KIND, recipe, SubjectStream(recipe, data), pairs, work, SubjectNet(), workers=0)
     events = []
     assert one.run(events.append)
     torch.set_num_threads(threads)
@@ -123,7 +124,7 @@ def test_what_a_training_tells(whole):
     assert events[0].left > 0
     assert [row["step"] for row in one.state.history] == [3, 6]
     last = one.state.history[-1]
-    assert asdict(events[-1].scores) == pytest.approx(
+    assert events[-1].scores == pytest.approx(
         {key: last[key] for key in ("max_f_beta", "mae", "s_alpha", "iou")}, abs=1e-5
     )
 
@@ -251,15 +252,16 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from nukki.nets.subject import SubjectNet
-from nukki.train.data import Stream, find_validation
+from nukki.train.data import SubjectStream, find_validation
 from nukki.train.loop import Trainer
+from nukki.train.of_subject import KIND
 from nukki.train.recipe import read_recipe
 
 torch.set_num_threads(1)
 torch.manual_seed(3)
 recipe, data = read_recipe(Path(sys.argv[1])), Path(sys.argv[2])
-one = Trainer(recipe, Stream(recipe, data), find_validation(data), Path(sys.argv[3]), SubjectNet(),
-              workers=0)
+stream, held = SubjectStream(recipe, data), find_validation(data)
+one = Trainer(KIND, recipe, stream, held, Path(sys.argv[3]), SubjectNet(), workers=0)
 sync, turn = os.fsync, 0
 
 def fsync(descriptor):

@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import nukki
 from nukki.errors import InputError, OutputError
 from nukki.train import record
-from nukki.train.data import Stream
+from nukki.train.data import SubjectStream
 from nukki.train.prepare import Wishes, prepare_subject
 from nukki.train.recipe import SetUse, read_recipe
 from nukki.zoo.cards import parse_card
@@ -53,15 +54,20 @@ def assembled(recipe, found, **fields):
 
 
 def card(recipe, found, **fields):
-    known = {"size_bytes": 4000, "digest": DIGEST, "parity": 4e-4, "measured": measured()}
-    return record.card_text(recipe, data=found, **{**known, **fields})
+    of_subject = pytest.importorskip("nukki.train.of_subject")
+    from nukki.nets.export import Parity
+    from nukki.train.kinds import Exported
+
+    parity = Parity(1e-6, 4e-4, 0, 0, 4000, DIGEST)
+    known = {"files": [Exported(Path("tiny.onnx"), parity)], "measured": measured()}
+    return record.card_text(recipe, of_subject.KIND, data=found, **{**known, **fields})
 
 
 # --- the record
 
 
 def test_the_record_tells_what_was_done(tmp_path, recipe, data):
-    found = record.data_record(Stream(recipe, data), 3, data)
+    found = record.data_record(SubjectStream(recipe, data), 3, data)
     path = tmp_path / "tiny.json"
     record.save(path, assembled(recipe, found))
     told = json.loads(path.read_text("utf-8"))
@@ -77,7 +83,7 @@ def test_the_record_tells_what_was_done(tmp_path, recipe, data):
 
 
 def test_the_record_is_json_whatever_is_in_it(tmp_path, recipe, data):
-    found = record.data_record(Stream(recipe, data), 0, data)
+    found = record.data_record(SubjectStream(recipe, data), 0, data)
     row = {"step": 3, "loss": 1.0, "max_f_beta": math.nan}
     odd = measured(history=[row], skipped=["`\udcff.png`: 누끼"])
     record.save(tmp_path / "r.json", assembled(recipe, found, measured=odd))
@@ -87,7 +93,7 @@ def test_the_record_is_json_whatever_is_in_it(tmp_path, recipe, data):
 
 
 def test_the_runs_of_a_training_are_remembered(tmp_path, recipe, data):
-    found = record.data_record(Stream(recipe, data), 0, data)
+    found = record.data_record(SubjectStream(recipe, data), 0, data)
     path = tmp_path / "r.json"
     record.save(path, assembled(recipe, found))
     start, runs = record.earlier(path)
@@ -108,7 +114,7 @@ def test_what_is_no_record_of_ours_remembers_nothing(tmp_path, text):
 
 
 def test_a_record_that_cannot_be_written(tmp_path, recipe, data):
-    found = record.data_record(Stream(recipe, data), 0, data)
+    found = record.data_record(SubjectStream(recipe, data), 0, data)
     with pytest.raises(OutputError):
         record.save(tmp_path / "nowhere" / "r.json", assembled(recipe, found))
 
@@ -123,7 +129,7 @@ def test_prepared_data_are_told_by_their_digests(recipe, data):
     }
     text = json.dumps({"contents": "c" * 64, "sets": sets})
     (data / "prepared.json").write_text(text)
-    found = record.data_record(Stream(recipe, data), 3, data)
+    found = record.data_record(SubjectStream(recipe, data), 3, data)
     assert found.prepared == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     assert found.contents == "c" * 64
     assert found.sets == {"shapes": {"origin": "drawn", "terms": "free", "source": {"kind": "zip"}}}
@@ -135,12 +141,12 @@ def test_data_that_were_changed_since(tmp_path, recipe, data):
     wishes = Wishes(own={"shapes": data / "train" / "shapes"})
     prepare_subject(wishes, made)
     only = replace(recipe, sets={"shapes": SetUse()})
-    found = record.data_record(Stream(only, made), 0, made)
+    found = record.data_record(SubjectStream(only, made), 0, made)
     assert not found.changed
     assert len(found.contents) == 64
     assert found.sets["shapes"]["source"]
     next((made / "train" / "shapes" / "images").iterdir()).write_bytes(b"other")
-    assert record.data_record(Stream(only, made), 0, made).changed
+    assert record.data_record(SubjectStream(only, made), 0, made).changed
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def test_data_that_were_changed_since(tmp_path, recipe, data):
 def test_a_record_of_data_that_is_none(recipe, data, text):
     (data / "prepared.json").write_text(text)
     with pytest.raises(InputError, match=r"prepared\.json` is not the record of prepared data"):
-        record.data_record(Stream(recipe, data), 3, data)
+        record.data_record(SubjectStream(recipe, data), 3, data)
 
 
 def git(folder, *words):
@@ -189,7 +195,7 @@ def test_versions_name_what_computes():
 
 @pytest.mark.parametrize("brief", [False, True])
 def test_the_card_is_one(recipe, data, brief):
-    found = record.data_record(Stream(recipe, data), 3, data)
+    found = record.data_record(SubjectStream(recipe, data), 3, data)
     made = parse_card(card(recipe, found), source="tiny.toml", brief=brief)
     assert (made.name, made.task, made.commercial_use) == ("tiny", "saliency", "unclear")
     assert made.input.size == (64, 64)
@@ -205,13 +211,13 @@ def test_the_card_tells_the_terms_of_its_data(recipe, data):
     odd = 'CC BY "4.0"\n\x7f\u0001'
     sets = {"shapes": {"terms": odd}, "places": {"terms": "none stated"}}
     (data / "prepared.json").write_text(json.dumps({"contents": "c", "sets": sets}))
-    found = record.data_record(Stream(recipe, data), 3, data)
+    found = record.data_record(SubjectStream(recipe, data), 3, data)
     made = parse_card(card(recipe, found), source="tiny.toml")
     assert made.data_terms == f"shapes: {odd}; places: none stated"
 
 
 def test_a_card_without_scores(recipe, data):
-    found = record.data_record(Stream(recipe, data), 0, data)
+    found = record.data_record(SubjectStream(recipe, data), 0, data)
     row = {"step": 6, "hours": 0.1, "loss": 2.0, "max_f_beta": math.nan}
     text = card(recipe, found, measured=measured(history=[row]))
     assert "scores" not in tomllib.loads(text)

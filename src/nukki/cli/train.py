@@ -8,7 +8,7 @@ import json
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from nukki.cli.report import DONE, INTERRUPTED, say
 from nukki.errors import MissingExtra
 
 if TYPE_CHECKING:
+    from nukki.train.kinds import Measure
     from nukki.train.loop import Event
     from nukki.train.session import Training, Wishes
 
@@ -113,11 +114,13 @@ def train(args: argparse.Namespace) -> int:
                     say(f"stopped after step {training.step}; the same command goes on from there")
                 _tell(training, args)
                 return INTERRUPTED if interrupted.is_set() else DONE
-        target, parity = training.export()
+        files = training.export()
         if not quiet:
-            size = f"{parity.size_bytes / 1e6:.1f} MB"
-            off = f"off the trained network by {parity.stored:.1e} (mean absolute difference)"
-            say(f"wrote {target}: {size}, {off}; its card {target.with_suffix('.toml').name}")
+            for one in files:
+                size = f"{one.parity.size_bytes / 1e6:.1f} MB"
+                off = f"off the trained network by {one.parity.stored:.1e}"
+                card = f"its card {training.recipe.name}.toml"
+                say(f"wrote {one.path}: {size}, {off} (mean absolute difference); {card}")
         _tell(training, args)
     return DONE
 
@@ -182,6 +185,7 @@ class _Watch:
 
     def __init__(self, training: Training, *, quiet: bool) -> None:
         self._quiet = quiet
+        self._measures = training.kind.measures
         self._step = training.step
         self._skipped = len(training.trainer.state.skipped)
         self._bar = Progress(training.recipe.steps, quiet=quiet, unit="steps", done=training.step)
@@ -205,19 +209,14 @@ class _Watch:
             self._bar.say(f"passed over: {line}")
         self._skipped = len(event.skipped)
         if event.validated:
-            self._bar.say(_line(event, with_time=not self._is_shown))
+            self._bar.say(_line(event, self._measures, with_time=not self._is_shown))
 
 
-def _line(event: Event, *, with_time: bool) -> str:
+def _line(event: Event, measures: Sequence[Measure], *, with_time: bool) -> str:
     """A validation in a line; the bar tells the time left where there is one."""
     words = [f"step {event.step} of {event.steps}", f"loss {event.loss:.4f}"]
     if event.scores is not None:
-        words += [
-            f"max F {event.scores.max_f_beta:.4f}",
-            f"MAE {event.scores.mae:.4f}",
-            f"S {event.scores.s_alpha:.4f}",
-            f"IoU {event.scores.iou:.4f}",
-        ]
+        words += [f"{one.short} {event.scores[one.key]:.4f}" for one in measures]
     if with_time and event.step < event.steps and math.isfinite(event.left):
         words += [f"{event.speed:.1f} pictures/s", f"{_duration(event.left)} left"]
     return "  ".join(words)

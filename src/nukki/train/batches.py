@@ -5,22 +5,23 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nukki.errors import LimitExceeded, NukkiError
-from nukki.train.data import Sample, Stream
+from nukki.train.stream import Sample, Stream
 
 __all__ = ["Batch", "batches", "memory_limits"]
 
-Batch = tuple[Tensor, Tensor, list[str]]
+Batch = tuple[list[Tensor], list[str]]
 _AHEAD = 4  # batches that each process prepares in advance
 
 
-def batches(stream: Stream, steps: range, *, workers: int, pinned: bool) -> Iterator[Batch]:
-    """Pictures (N, 3, S, S) and alphas (N, 1, S, S) uint8 of each step, and what was skipped.
+def batches(stream: Stream[Any], steps: range, *, workers: int, pinned: bool) -> Iterator[Batch]:
+    """The arrays of each step's samples, stacked, and what was skipped.
 
     Args:
         stream: The samples.
@@ -58,7 +59,7 @@ class _Samples(Dataset[Sample | NukkiError]):
     traceback, without the hint.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream[Any]) -> None:
         self.stream = stream
 
     def __len__(self) -> int:
@@ -77,9 +78,9 @@ def _gather(samples: list[Sample | NukkiError]) -> Batch | NukkiError:
         if isinstance(sample, NukkiError):
             return sample
         good.append(sample)
-    images = torch.stack([torch.from_numpy(image) for image, _, _ in good])
-    masks = torch.stack([torch.from_numpy(mask) for _, mask, _ in good])
-    return images, masks, [line for _, _, lines in good for line in lines]
+    columns = zip(*(arrays for arrays, _ in good), strict=True)
+    stacked = [torch.stack([torch.from_numpy(one) for one in column]) for column in columns]
+    return stacked, [line for _, lines in good for line in lines]
 
 
 def _keep_going(_: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["curve_png", "ticks"]
+__all__ = ["Panel", "curve_png", "ticks"]
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -28,37 +28,36 @@ _GRID, _MARK = (228, 228, 228), (185, 185, 185)
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
     """What a panel shows.
 
     Attributes:
         key: Of the rows of the history.
         title: Above it; Pillow's own font has no Greek letters.
-        colour: Of the line.
         sign: 1 where more is better, -1 where less is.
     """
 
     key: str
     title: str
-    colour: Colour
-    sign: int
+    sign: int = 1
 
 
-_PANELS = (
-    _Panel("loss", "loss, mean of recent batches", (181, 83, 22), -1),
-    _Panel("max_f_beta", "max F-beta", (24, 100, 171), 1),
-    _Panel("mae", "mean absolute error", (146, 43, 110), -1),
-    _Panel("iou", "IoU", (20, 120, 80), 1),
-)
+_COLOURS: tuple[Colour, ...] = ((181, 83, 22), (24, 100, 171), (146, 43, 110), (20, 120, 80))
 
 
-def curve_png(title: str, history: Sequence[Mapping[str, Any]], marks: Sequence[int] = ()) -> bytes:
+def curve_png(
+    title: str,
+    history: Sequence[Mapping[str, Any]],
+    panels: Sequence[Panel],
+    marks: Sequence[int] = (),
+) -> bytes:
     """Draw the validations of a training.
 
     Args:
         title: Above all panels.
-        history: A row a validation: `step`, and `loss`, `max_f_beta`, `mae`, `iou` as far as they
-            are known (missing, None and NaN are left out).
+        history: A row a validation: `step`, and the panels' keys as far as they are known
+            (missing, None and NaN are left out).
+        panels: At most four.
         marks: Steps to mark by an upright line: where stages end.
 
     Returns:
@@ -69,7 +68,7 @@ def curve_png(title: str, history: Sequence[Mapping[str, Any]], marks: Sequence[
     _text(draw, (_MARGINS[0], 16), title, _INK, 20)
     wide, high = _SIZE[0] // 2, (_SIZE[1] - _HEAD) // 2
     end = max((float(row["step"]) for row in history), default=0.0) or 1.0
-    for place, panel in enumerate(_PANELS):
+    for place, panel in enumerate(panels):
         left, top = place % 2 * wide, _HEAD + place // 2 * high
         area = _Area(
             left + _MARGINS[0],
@@ -80,7 +79,8 @@ def curve_png(title: str, history: Sequence[Mapping[str, Any]], marks: Sequence[
         points = [
             (float(row["step"]), float(row[panel.key])) for row in history if _has(row, panel)
         ]
-        _draw_panel(draw, area, panel, points, end, [mark for mark in marks if 0 < mark < end])
+        inner = [mark for mark in marks if 0 < mark < end]
+        _draw_panel(draw, area, panel, _COLOURS[place], points, end, inner)
     file = io.BytesIO()
     page.resize(_SIZE, Image.Resampling.BOX).save(file, "PNG", optimize=True)
     return file.getvalue()
@@ -112,7 +112,7 @@ class _Area:
     bottom: int
 
 
-def _has(row: Mapping[str, Any], panel: _Panel) -> bool:
+def _has(row: Mapping[str, Any], panel: Panel) -> bool:
     value = row.get(panel.key)
     return value is not None and math.isfinite(value)
 
@@ -120,7 +120,8 @@ def _has(row: Mapping[str, Any], panel: _Panel) -> bool:
 def _draw_panel(
     draw: ImageDraw.ImageDraw,
     area: _Area,
-    panel: _Panel,
+    panel: Panel,
+    colour: Colour,
     points: Sequence[Point],
     end: float,
     marks: Sequence[int],
@@ -153,11 +154,11 @@ def _draw_panel(
         middle = (area.left + area.right) / 2, (area.top + area.bottom) / 2
         _text(draw, middle, "nothing measured yet", _QUIET, 14, anchor="mm")
         return
-    _line(draw, [at(point) for point in points], panel.colour)
+    _line(draw, [at(point) for point in points], colour)
     best = max(points, key=lambda point: panel.sign * point[1])
     for point in points if len(points) <= 40 else [points[-1]]:
-        _dot(draw, at(point), panel.colour, 2.5)
-    _dot(draw, at(best), panel.colour, 5)
+        _dot(draw, at(point), colour, 2.5)
+    _dot(draw, at(best), colour, 5)
     text = f"best {best[1]:.4f} at {best[0]:.0f}, last {values[-1]:.4f}"
     _text(draw, (area.right, area.top - 28), text, _QUIET, 13, anchor="ra")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from nukki.errors import InputError, ModelOutputError
-from nukki.nets.subject import SubjectNet
 from nukki.train.batches import Batch, batches, memory_limits
 from nukki.train.checkpoint import check_past, first_line, read_checkpoint, write_checkpoint
-from nukki.train.data import Pairs, Stream
-from nukki.train.losses import subject_loss
+from nukki.train.kinds import Kind
 from nukki.train.recipe import Recipe, Stage
-from nukki.train.validate import Scores, validate
+from nukki.train.stream import Stream
 
 __all__ = ["Event", "Trainer"]
 
@@ -39,7 +37,8 @@ class Event:
         speed: Pictures a second since this run began.
         left: Seconds to the end at that speed; NaN before this run's first step.
         validated: Whether a validation was just made.
-        scores: Its scores; None where there are no pictures to validate on.
+        scores: Its scores by the keys of its kind's measures; None where there are no pictures to
+            validate on.
         skipped: Pictures skipped so far, each once, and why.
     """
 
@@ -49,7 +48,7 @@ class Event:
     speed: float
     left: float
     validated: bool = False
-    scores: Scores | None = None
+    scores: Mapping[str, float] | None = None
     skipped: tuple[str, ...] = ()
 
 
@@ -70,9 +69,10 @@ class Trainer:
     """A network on its way from its starting weights to its last step.
 
     Args:
+        kind: What kind of network it is.
         recipe: What to do.
         stream: The samples.
-        pairs: The pictures to validate on; may be empty.
+        held: The photos to validate on; may be empty.
         work: Folder for the checkpoint; made if it is missing.
         net: Holds the starting weights.
         device: "cpu", "cuda", …
@@ -82,25 +82,27 @@ class Trainer:
 
     def __init__(
         self,
+        kind: Kind[Any],
         recipe: Recipe,
-        stream: Stream,
-        pairs: Pairs,
+        stream: Stream[Any],
+        held: Sequence[Any],
         work: Path,
-        net: SubjectNet,
+        net: nn.Module,
         *,
         device: str = "cpu",
         half: bool = True,
         workers: int = 1,
     ) -> None:
-        self.recipe, self.stream, self.pairs = recipe, stream, pairs
+        self.kind = kind
+        self.recipe, self.stream, self.held = recipe, stream, held
         self.work = work
         self.device = torch.device(device)
         self.half = half
         self.workers = workers
         # Channels last: oneDNN's depthwise gradients are about 1.5 times faster that way.
-        self.net = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: nn.Module = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(_groups(self.net, recipe), lr=0.0)
+        self.optimiser = torch.optim.AdamW(_groups(self.net, kind, recipe), lr=0.0)
         self.state = _State()
 
     @property
@@ -188,13 +190,13 @@ class Trainer:
             tell(meter.event(steps, validated=True, scores=scores))
         saved = time.monotonic()
         with memory_limits():
-            for images, masks, bad in self._batches(last):
+            for tensors, bad in self._batches(last):
                 state.skipped += [line for line in bad if line not in state.skipped]
-                value = self._step(images, masks)
+                value = self._step(tensors)
                 first = math.isnan(state.loss)
                 state.loss = value if first else _RECENT * state.loss + (1 - _RECENT) * value
                 state.step += 1
-                meter.count(len(images))
+                meter.count(len(tensors[0]))
                 stopped, due = stop(), self._is_due()
                 late = time.monotonic() - saved > save_every
                 if due or stopped or late or state.step == last:
@@ -228,7 +230,7 @@ class Trainer:
         on_gpu = self.device.type == "cuda"
         return batches(self.stream, steps, workers=self.workers, pinned=on_gpu)
 
-    def _step(self, images: Tensor, masks: Tensor) -> float:
+    def _step(self, tensors: Sequence[Tensor]) -> float:
         """One batch forward and back; the loss.
 
         The weights are touched only after loss and gradients were seen to be numbers, so a
@@ -239,15 +241,11 @@ class Trainer:
         rate = _rate(stage, within) * min(1.0, (self.state.step + 1) / max(1, self.recipe.warm_up))
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
-        _freeze(self.net, stage.frozen)
+        self.kind.freeze(self.net, stage.frozen)
         self.net.train()
-        torch.manual_seed(self.recipe.seed + self.state.step)  # what is dropped; see `_Inverted`
-        x = images.to(self.device, non_blocking=True).float() / 127.5 - 1
-        x = x.contiguous(memory_format=torch.channels_last)
-        truth = masks.to(self.device, non_blocking=True).float() / 255
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            maps = self.net(x)
-        loss = subject_loss(maps, truth)
+        torch.manual_seed(self.recipe.seed + self.state.step)  # what is dropped, where it is
+        there = [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+        loss = self.kind.loss(self.net, there, half=self.half)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP)
@@ -264,7 +262,7 @@ class Trainer:
                 kept.lerp_(new, 1 - decay)
         return value
 
-    def _judge(self) -> Scores | None:
+    def _judge(self) -> Mapping[str, float] | None:
         """Validate, if there are pictures for it, and add a row to the history."""
         row: dict[str, Any] = {
             "step": self.state.step,
@@ -272,9 +270,9 @@ class Trainer:
             "loss": round(self.state.loss, 4),
         }
         scores = None
-        if self.pairs:
-            scores = validate(self.average, self.pairs, self.recipe.grid, self.device)
-            row |= {name: round(value, 5) for name, value in asdict(scores).items()}
+        if self.held:
+            scores = self.kind.judge(self.average, self.held, self.recipe, self.device)
+            row |= {name: round(value, 5) for name, value in scores.items()}
         self.state.history.append(row)
         return scores
 
@@ -292,7 +290,7 @@ class _Meter:
         self._seen += pictures
         self._state.hours = self._hours + (time.monotonic() - self._began) / 3600
 
-    def event(self, steps: int, *, validated: bool, scores: Scores | None) -> Event:
+    def event(self, steps: int, *, validated: bool, scores: Mapping[str, float] | None) -> Event:
         """What there is to tell now."""
         state = self._state
         spent = max(time.monotonic() - self._began, 1e-9)
@@ -309,11 +307,12 @@ class _Meter:
         )
 
 
-def _groups(net: SubjectNet, recipe: Recipe) -> list[dict[str, Any]]:
+def _groups(net: nn.Module, kind: Kind[Any], recipe: Recipe) -> list[dict[str, Any]]:
     """Encoder and decoder apart, each with and without weight decay."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
-        groups.setdefault((name.startswith("enc."), parameter.ndim > 1), []).append(parameter)
+        group = kind.is_encoder(name), parameter.ndim > 1
+        groups.setdefault(group, []).append(parameter)
     return [
         {
             "params": parameters,
@@ -322,13 +321,6 @@ def _groups(net: SubjectNet, recipe: Recipe) -> list[dict[str, Any]]:
         }
         for (encoder, decays), parameters in groups.items()
     ]
-
-
-def _freeze(net: SubjectNet, blocks: int) -> None:
-    """Keep the weights of the encoder's stem and first blocks, if any are to be kept."""
-    net.enc.stem.requires_grad_(blocks == 0)
-    for number, block in enumerate(net.enc.blocks):
-        block.requires_grad_(number >= blocks)
 
 
 def _rate(stage: Stage, within: int) -> float:

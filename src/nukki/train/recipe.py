@@ -9,12 +9,16 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from nukki.errors import InputError
 from nukki.zoo.checks import MAX_SIDE
 from nukki.zoo.schema import Reader
 
-__all__ = ["Recipe", "SetUse", "Stage", "read_recipe"]
+__all__ = ["KINDS", "Recipe", "SetUse", "Stage", "read_recipe"]
+
+# The kinds of networks that recipes make, and the modules of `nukki.train` that know them.
+KINDS: Mapping[str, str] = {"subject": "of_subject", "detect": "of_detect", "pick": "of_pick"}
 
 _Rule = tuple[str, str, bool]  # key, what it must be, whether it is
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # files are called after it, and a model's card
@@ -85,6 +89,7 @@ class Recipe:
         weight_decay: Of AdamW, on weights of more than one axis.
         warm_up: Steps over which the learning rate rises from 0.
         average: Decay per step of the moving average of the weights, which is what ships.
+        kind: What kind of network it is.
     """
 
     name: str
@@ -98,11 +103,15 @@ class Recipe:
     weight_decay: float = 0.01
     warm_up: int = 200
     average: float = 0.998
+    kind: Literal["subject", "detect", "pick"] = "subject"
 
     @property
     def digest(self) -> str:
         """A fingerprint of what the recipe says, whatever its layout and comments."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        table = asdict(self)
+        if table["kind"] == "subject":
+            del table["kind"]  # recipes were written, and recorded, before there were others
+        text = json.dumps(table, sort_keys=True)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @property

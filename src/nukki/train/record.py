@@ -17,14 +17,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nukki
 from nukki.errors import InputError
 from nukki.io.files import write
-from nukki.train.data import Stream, input_spec
 from nukki.train.prepare import RECORD, check_prepared
 from nukki.train.recipe import Recipe
+from nukki.train.stream import Stream
+
+if TYPE_CHECKING:
+    from nukki.train.kinds import Exported, Kind, Measure  # needs torch
 
 __all__ = [
     "DataRecord",
@@ -163,7 +166,7 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip()
 
 
-def data_record(stream: Stream, validation: int, folder: Path) -> DataRecord:
+def data_record(stream: Stream[Any], validation: int, folder: Path) -> DataRecord:
     """What the record says of the prepared data.
 
     Args:
@@ -278,10 +281,9 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def card_text(
     recipe: Recipe,
+    kind: Kind[Any],
     *,
-    size_bytes: int,
-    digest: str,
-    parity: float,
+    files: Sequence[Exported],
     data: DataRecord,
     measured: Measured,
 ) -> str:
@@ -292,13 +294,12 @@ def card_text(
 
     Args:
         recipe: As it was used.
-        size_bytes: Of the exported file.
-        digest: Of it, "sha256:…".
-        parity: How far its output is from the trained network's, mean absolute difference.
+        kind: What kind of network it is.
+        files: What ships.
         data: What was trained on.
         measured: How far the training went.
     """
-    spec = input_spec(recipe.grid)
+    parity = max(file.parity.stored for file in files)
     seen = f"{measured.step:,} of {recipe.steps:,} steps, {measured.pictures:,} pictures"
     notes = [
         f"made by `nukki train`, recipe {recipe.digest}",
@@ -312,7 +313,7 @@ def card_text(
     lines = [
         f"name = {_text(recipe.name)}",
         f"title = {_text(f'{recipe.name}, trained with nukki')}",
-        'task = "saliency"',
+        f"task = {_text(kind.task)}",
         'commercial_use = "unclear"',
         'origin = "trained with nukki"',
         "notes = [",
@@ -324,41 +325,30 @@ def card_text(
         'weights = "unknown"',
         f"data = {_text('; '.join(terms))}",
         "",
-        "[[files]]",
-        f"name = {_text(f'{recipe.name}.onnx')}",
-        f"size_bytes = {size_bytes}",
-        f"digest = {_text(digest)}",
-        "",
-        "[input]",
-        f"name = {_text(spec.name or '')}",
-        f"size = [{spec.size[0]}, {spec.size[1]}]",
-        f"fit = {_text(spec.fit)}",
-        f"multiple = {spec.multiple}",
-        f"mean = {list(spec.mean)}",
-        f"std = {list(spec.std)}",
-        "",
-        "[output]",
-        'name = "alpha"',
-        'range = "absolute"',
+        *(line for file in files for line in _file(file)),
+        *kind.tables(recipe),
     ]
-    return "\n".join([*lines, *_scores(data, measured)]) + "\n"
+    return "\n".join([*lines, *_scores(kind.measures, data, measured)]) + "\n"
 
 
-_SCORES = (
-    ("max_f_beta", "max F-beta"),
-    ("mae", "MAE"),
-    ("s_alpha", "S-alpha"),
-    ("iou", "IoU"),
-)
+def _file(file: Exported) -> tuple[str, ...]:
+    return (
+        "[[files]]",
+        f"name = {_text(file.path.name)}",
+        f"size_bytes = {file.parity.size_bytes}",
+        f"digest = {_text(file.parity.digest)}",
+        "",
+    )
 
 
-def _scores(data: DataRecord, measured: Measured) -> list[str]:
+def _scores(measures: Sequence[Measure], data: DataRecord, measured: Measured) -> list[str]:
     """The table of scores: those of the last validation, if there was one."""
     last = _plain(measured.history[-1]) if measured.history else {}
     rows = [
-        f"{_text(f'{data.validation} validation pictures, {title}')} = {_text(f'{last[key]:.4f}')}"
-        for key, title in _SCORES
-        if last.get(key) is not None
+        f"{_text(f'{data.validation} validation pictures, {one.title}')} = "
+        f"{_text(f'{last[one.key]:.4f}')}"
+        for one in measures
+        if last.get(one.key) is not None
     ]
     return ["", "[scores.ours]", *rows] if rows else []
 

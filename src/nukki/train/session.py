@@ -11,37 +11,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
+from torch import nn
 
 from nukki import settings
 from nukki.errors import InputError, MissingExtra, NukkiError, OutputError, ProviderError
 from nukki.io.files import write
-from nukki.nets.export import Parity, export
-from nukki.nets.subject import SubjectNet
-from nukki.nets.weights import start_from
-from nukki.ops.grid import fit
 from nukki.train import record
-from nukki.train.curve import curve_png
-from nukki.train.data import (
-    BAD_HINT,
-    Pairs,
-    Stream,
-    find_validation,
-    input_spec,
-    load_pair,
-    named,
-)
+from nukki.train.curve import Panel, curve_png
+from nukki.train.kinds import Exported, Kind, kind_of
 from nukki.train.loop import Event, Trainer
 from nukki.train.recipe import Recipe, read_recipe
+from nukki.train.stream import BAD_HINT
 
 __all__ = ["Device", "Training", "Wishes", "opened"]
 
@@ -137,6 +125,7 @@ class Training:
 
     Attributes:
         recipe: What is trained.
+        kind: What kind of network it is.
         work: Where.
         trainer: The loop, at its last checkpoint.
         resumed: Whether there was one.
@@ -151,21 +140,30 @@ class Training:
         self.recipe, self.work = recipe, work
         self._wishes = wishes
         device = _device(wishes.device)
-        stream = Stream(recipe, wishes.data, skip_bad=wishes.skip_bad)
-        pairs = find_validation(wishes.data)
+        kind = self.kind = kind_of(recipe)
+        stream = kind.stream(recipe, wishes.data, skip_bad=wishes.skip_bad)
+        held = kind.held(wishes.data)
         threads = wishes.threads or settings.threads()
         workers = wishes.workers
         if workers is None:
             workers = 1 if device == "cpu" else settings.available_cores()
         torch.set_num_threads(threads)
         torch.manual_seed(recipe.seed)  # layers that the starting weights lack are drawn
-        net = SubjectNet()
+        net = kind.network()
         if only_export or (work / f"{recipe.name}.pt").exists():
             self.start, self._runs = record.earlier(self._path(".json"))
         else:
-            self.start, self._runs = asdict(_started(net, wishes.start)), []
+            self.start, self._runs = asdict(_started(kind, net, wishes.start)), []
         self.trainer = Trainer(
-            recipe, stream, pairs, work, net, device=device, half=wishes.half, workers=workers
+            kind,
+            recipe,
+            stream,
+            held,
+            work,
+            net,
+            device=device,
+            half=wishes.half,
+            workers=workers,
         )
         self.resumed = self.trainer.resume()
         if only_export and not self.resumed:
@@ -173,8 +171,8 @@ class Training:
             raise InputError(message, hint="train first, or give --to the folder of the training")
         self.passed_over: list[str] = []
         if not (only_export or self.finished):
-            self.trainer.pairs = self._readable(pairs)
-        self.data = record.data_record(stream, len(self.trainer.pairs), wishes.data)
+            self.trainer.held = self._readable(held)
+        self.data = record.data_record(stream, len(self.trainer.held), wishes.data)
         self.run_of = self._run_of(device, threads, workers)
 
     @property
@@ -248,35 +246,33 @@ class Training:
                 f"{measured.hours:.1f} hours"
             )
             ends = list(accumulate(stage.steps for stage in self.recipe.stages))
-            write(self._path("-curve.png"), curve_png(title, measured.history, ends))
+            panels = [Panel("loss", "loss, mean of recent batches", -1)]
+            panels += [Panel(m.key, m.title, m.sign) for m in self.kind.measures if m.drawn]
+            write(self._path("-curve.png"), curve_png(title, measured.history, panels, ends))
 
-    def export(self) -> tuple[Path, Parity]:
+    def export(self) -> tuple[Exported, ...]:
         """Write the averaged weights as ONNX, and the card beside it.
 
         Returns:
-            The file, and how far it is from the network.
+            The files, and how far they are from the network.
 
         Raises:
             MissingExtra: If a package that exporting needs is not installed.
-            ModelOutputError: If the file does not compute what the network does; then neither
-                file is written.
+            ModelOutputError: If a file does not compute what the network does; then there is no
+                card.
             OutputError: If they cannot be written.
         """
-        net = SubjectNet()
+        net = self.kind.network()
         weights = self.trainer.average.state_dict()
         net.load_state_dict({name: value.cpu() for name, value in weights.items()})
-        target = self._path(".onnx")
-        parity = export(net, target, self._compared())
+        there = self.trainer.held or next(iter(self.trainer.stream.sets.values()))
+        shown = there[:: max(1, len(there) // _COMPARED)][:_COMPARED]
+        files = self.kind.export(net, self.work, self.recipe, shown, skip_bad=self._wishes.skip_bad)
         card = record.card_text(
-            self.recipe,
-            size_bytes=parity.size_bytes,
-            digest=parity.digest,
-            parity=parity.stored,
-            data=self.data,
-            measured=self._measured(),
+            self.recipe, self.kind, files=files, data=self.data, measured=self._measured()
         )
         write(self._path(".toml"), card.encode())
-        return target, parity
+        return files
 
     def _path(self, ending: str) -> Path:
         return self.work / f"{self.recipe.name}{ending}"
@@ -303,44 +299,27 @@ class Training:
             changed=changed,
         )
 
-    def _readable(self, pairs: Pairs) -> Pairs:
-        """The pairs that can be read: better told now than hours later.
+    def _readable(self, held: Sequence[Any]) -> tuple[Any, ...]:
+        """The photos that can be read: better told now than hours later.
 
         Raises:
             InputError: If one cannot be read (unless they are passed over), or none can.
         """
         good = []
-        for pair in pairs:
+        for one in held:
             try:
-                load_pair(pair)
+                self.kind.check(one)
             except NukkiError as error:
+                line = self.kind.named(one, error)
                 if not self._wishes.skip_bad:
-                    raise InputError(named(pair, error), hint=BAD_HINT) from error
-                self.passed_over.append(named(pair, error))
+                    raise InputError(line, hint=BAD_HINT) from error
+                self.passed_over.append(line)
             else:
-                good.append(pair)
-        if pairs and not good:
-            message = f"none of {len(pairs)} pictures to validate on can be read"
+                good.append(one)
+        if held and not good:
+            message = f"none of {len(held)} pictures to validate on can be read"
             raise InputError(message, hint="prepare the data again")
         return tuple(good)
-
-    def _compared(self) -> list[NDArray[np.float32]]:
-        """Pictures that the exported file is compared on, as the network's input."""
-        pairs = self.trainer.pairs or next(iter(self.trainer.stream.sets.values()))
-        spec = input_spec(self.recipe.grid)
-        tensors = []
-        for pair in pairs[:: max(1, len(pairs) // _COMPARED)][:_COMPARED]:
-            try:
-                image, _ = load_pair(pair)
-            except NukkiError as error:
-                if not self._wishes.skip_bad:
-                    raise InputError(named(pair, error), hint=BAD_HINT) from error
-                continue
-            tensors.append(fit(image, spec)[0])
-        if not tensors:
-            message = "no picture to compare the exported file on can be read"
-            raise InputError(message, hint="prepare the data again")
-        return tensors
 
 
 def _device(wish: Device) -> str:
@@ -357,7 +336,7 @@ def _device(wish: Device) -> str:
     return "cuda" if there and wish != "cpu" else "cpu"
 
 
-def _started(net: SubjectNet, path: Path | None) -> record.Start:
+def _started(kind: Kind[Any], net: nn.Module, path: Path | None) -> record.Start:
     """Fill a network with starting weights, if there are any.
 
     Raises:
@@ -365,6 +344,6 @@ def _started(net: SubjectNet, path: Path | None) -> record.Start:
     """
     if path is None:
         return record.Start(tensors=len(net.state_dict()))
-    loaded, tensors = start_from(net, path)
+    loaded, tensors = kind.start_from(net, path)
     digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
     return record.Start(path.name, digest, loaded, tensors)

@@ -17,7 +17,8 @@ from nukki.ops import curves, metrics
 from nukki.ops.alpha import quantise
 from nukki.ops.grid import enlarge, fit
 from nukki.ops.structure import s_alpha
-from nukki.train.data import BAD_HINT, Pairs, input_spec, load_pair, named
+from nukki.train.data import Pairs, input_spec, load_pair, named
+from nukki.train.stream import BAD_HINT
 
 __all__ = ["Scores", "validate"]
 
