@@ -19,7 +19,7 @@ from nukki.ops.composite import compose
 from nukki.ops.foreground import estimate_foreground
 from nukki.types import RGB8
 
-__all__ = ["Mask8", "backdrop", "crop", "degrade", "empty_part", "flip", "paste", "turn"]
+__all__ = ["Mask8", "backdrop", "crop", "degrade", "empty_part", "flip", "paste", "tone", "turn"]
 
 Mask8 = NDArray[np.uint8]
 Chance = np.random.Generator
@@ -162,7 +162,7 @@ def paste(image: RGB8, mask: Mask8, behind: RGB8, chance: Chance) -> tuple[RGB8,
     return result, truth
 
 
-def _tone(image: RGB8, chance: Chance) -> RGB8:
+def tone(image: RGB8, chance: Chance) -> RGB8:
     """Exposure, contrast, gamma and white balance within what cameras do, one table a channel."""
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
     gains = np.exp(chance.normal(0, 0.06, (1, 3))).astype(np.float32) * np.float32(
@@ -279,7 +279,7 @@ _RARE: tuple[tuple[float, Callable[[RGB8, Chance], RGB8]], ...] = (
 def degrade(image: RGB8, chance: Chance) -> RGB8:
     """Colours as other cameras see them; rarely also something worse (each by its own chance)."""
     if chance.random() < 0.7:
-        image = _tone(image, chance)
+        image = tone(image, chance)
     if chance.random() < 0.3:
         image = _saturate(image, chance.uniform(0.4, 1.6))
     for share, spoil in _RARE:
