@@ -8,7 +8,7 @@ import pytest
 
 from nukki.cli import data
 from nukki.cli.report import DONE, FAILED, INTERRUPTED, USAGE
-from nukki.train.sets import SETS
+from nukki.train.sets import THINGS
 from training_sets import duts, pairs, tree, write_folder
 
 
@@ -33,8 +33,8 @@ def words(place):
 
 
 def test_the_sets_are_those_that_can_be_prepared():
-    assert list(data.SETS) == list(SETS)
-    assert set(data._FROM_GIT) == {name for name, photos in SETS.items() if photos.commit}
+    assert list(data.SETS) == list(THINGS)
+    assert set(data._FROM_GIT) == {name for name, photos in THINGS.items() if photos.commit}
 
 
 def test_a_table_of_what_was_made(run, words, place):

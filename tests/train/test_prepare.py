@@ -14,7 +14,7 @@ import pytest
 
 from nukki.errors import InputError, OutputError
 from nukki.train import prepare
-from nukki.train.prepare import Wishes, check_prepared, prepare_subject
+from nukki.train.prepare import Wishes, check_prepared, prepare_data
 from nukki.train.sets import SETS
 from training_sets import (
     coco,
@@ -75,7 +75,7 @@ def test_all_sets_at_once(tmp_path):
         commits={"duts": head, "portraits": close_head},
     )
     to = tmp_path / "made"
-    record = prepare_subject(wish, to)
+    record = prepare_data(wish, to)
     assert {path.relative_to(to).as_posix(): stems(path) for path in to.glob("*/*/*")} == {
         "train/duts/images": ["a", "c", "d"],
         "train/duts/masks": ["a", "c", "d"],
@@ -111,7 +111,7 @@ def test_all_sets_at_once(tmp_path):
 
 def test_the_record_says_what_was_made_from_what(small, tmp_path):
     to = tmp_path / "made"
-    record = prepare_subject(small, to)
+    record = prepare_data(small, to)
     assert json.loads((to / "prepared.json").read_text("utf-8")) == record
     told = record["sets"]["duts"]
     assert told["pictures"] == {"train": 3, "validate": 1, "held": 0}
@@ -144,14 +144,14 @@ def test_twice_is_the_same_bytes(tmp_path):
     }
     wish = wishes(sources, tmp_path)
     for name in ("one", "two"):
-        prepare_subject(wish, tmp_path / name)
+        prepare_data(wish, tmp_path / name)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
 def test_the_order_is_that_of_stems_and_not_of_file_names(tmp_path):
     """`a.jpg` comes after `a-1.jpg` among file names, before it among stems."""
     files = pairs(["a", "a-1"], ending="jpg")
-    record = prepare_subject(
+    record = prepare_data(
         Wishes(sources={"people": write_folder(tmp_path / "people", files)}), tmp_path / "made"
     )
     assert stems(tmp_path / "made" / "held" / "people" / "images") == ["a"]
@@ -164,7 +164,7 @@ def test_another_commit_can_be_named(tmp_path):
     second = commit(repository, duts(["a", "b", "c"]))
     for head, expected in ((first, ["a"]), (second, ["a", "c"])):
         wish = wishes({"duts": repository}, tmp_path, commits={"duts": head})
-        prepare_subject(wish, tmp_path / head)
+        prepare_data(wish, tmp_path / head)
         assert stems(tmp_path / head / "train" / "duts" / "images") == expected
 
 
@@ -172,12 +172,12 @@ def test_another_commit_can_be_named(tmp_path):
 def test_the_commit_that_was_used_is_the_default(tmp_path):
     repository, _ = write_repository(tmp_path / "duts", duts())
     with pytest.raises(InputError, match="e08375297908cacbca05f2d3780e0ad813490eb9"):
-        prepare_subject(wishes({"duts": repository}, tmp_path), tmp_path / "made")
+        prepare_data(wishes({"duts": repository}, tmp_path), tmp_path / "made")
 
 
 def test_own_pictures_alone(tmp_path):
     own = write_folder(tmp_path / "photos", pairs(NINE, ending="png"))
-    record = prepare_subject(Wishes(own={"mine": own}), tmp_path / "made")
+    record = prepare_data(Wishes(own={"mine": own}), tmp_path / "made")
     assert stems(tmp_path / "made" / "held" / "mine" / "images") == ["p0", "p8"]
     assert stems(tmp_path / "made" / "train" / "mine" / "masks") == NINE[1:8]
     assert {path.suffix for path in (tmp_path / "made").rglob("images/*")} == {".jpg"}
@@ -187,14 +187,14 @@ def test_own_pictures_alone(tmp_path):
 def test_own_pictures_beside_a_published_set(small, tmp_path):
     own = write_folder(tmp_path / "photos", pairs(NINE))
     wish = Wishes(sources=small.sources, validate=small.validate, own={"mine": own})
-    assert list(prepare_subject(wish, tmp_path / "made")["sets"]) == ["duts", "mine"]
+    assert list(prepare_data(wish, tmp_path / "made")["sets"]) == ["duts", "mine"]
 
 
 @pytest.mark.parametrize("name", ["duts", "places", "", "Mine", "a/b", "..", "a b", "x" * 41])
 def test_a_name_that_cannot_be_a_sets(tmp_path, name):
     own = write_folder(tmp_path / "photos", pairs(NINE))
     with pytest.raises(InputError, match="cannot name a set"):
-        prepare_subject(Wishes(own={name: own}), tmp_path / "made")
+        prepare_data(Wishes(own={name: own}), tmp_path / "made")
 
 
 def test_the_list_of_names_has_five_hundred():
@@ -241,12 +241,12 @@ def test_a_bad_picture_in_the_middle(tmp_path, change, said):
     files = {name: data for name, data in files.items() if data is not None}
     wish = wishes({"duts": write_folder(tmp_path / "duts", files)}, tmp_path)
     with pytest.raises(InputError, match=f"^duts: .*{said}") as caught:
-        prepare_subject(wish, tmp_path / "made")
+        prepare_data(wish, tmp_path / "made")
     assert "--skip-bad" in caught.value.hint
     assert nothing_made(tmp_path, ["duts", "names.txt"])
     told = []
     wish = Wishes(sources=wish.sources, validate=wish.validate, skip_bad=True)
-    record = prepare_subject(
+    record = prepare_data(
         wish, tmp_path / "made", watch=lambda done, total, problem: told.append(problem)
     )
     (bad,) = record["sets"]["duts"]["bad"]
@@ -260,7 +260,7 @@ def test_a_bad_picture_moves_no_other(tmp_path):
     """Who is kept back is decided by all names, whatever can be read."""
     files = {**pairs(NINE), "images/p3.webp": b"broken", "images/p0.webp": b"broken"}
     wish = Wishes(sources={"people": write_folder(tmp_path / "people", files)}, skip_bad=True)
-    record = prepare_subject(wish, tmp_path / "made")
+    record = prepare_data(wish, tmp_path / "made")
     assert stems(tmp_path / "made" / "held" / "people" / "images") == ["p8"]
     assert [bad["name"] for bad in record["sets"]["people"]["bad"]] == ["p0", "p3"]
 
@@ -269,7 +269,7 @@ def test_a_set_of_which_nothing_can_be_used(tmp_path):
     files = dict.fromkeys(pairs(NINE), b"broken")
     wish = Wishes(sources={"people": write_folder(tmp_path / "people", files)}, skip_bad=True)
     with pytest.raises(InputError, match="people: none of 9 pictures can be used"):
-        prepare_subject(wish, tmp_path / "made")
+        prepare_data(wish, tmp_path / "made")
     assert nothing_made(tmp_path, ["people"])
 
 
@@ -294,7 +294,7 @@ def test_a_source_with_something_else_in_it(tmp_path, name, files, said):
     wish = wishes({name: write_folder(path, files)}, tmp_path)
     before = sorted(file.name for file in tmp_path.iterdir())
     with pytest.raises(InputError, match=said) as caught:
-        prepare_subject(wish, tmp_path / "deep" / "made")
+        prepare_data(wish, tmp_path / "deep" / "made")
     assert caught.value.hint
     assert nothing_made(tmp_path, before)
 
@@ -302,7 +302,7 @@ def test_a_source_with_something_else_in_it(tmp_path, name, files, said):
 def test_names_to_validate_on_must_be_there(small, tmp_path):
     (tmp_path / "names.txt").write_text("b\nnobody\n", encoding="utf-8")
     with pytest.raises(InputError, match="but 1 are not there, the first is `nobody`"):
-        prepare_subject(small, tmp_path / "made")
+        prepare_data(small, tmp_path / "made")
 
 
 @pytest.mark.parametrize(
@@ -315,19 +315,19 @@ def test_a_list_of_names_that_cannot_be_read(small, tmp_path, data, said):
     else:
         small.validate.write_bytes(data)
     with pytest.raises(InputError, match=said) as caught:
-        prepare_subject(small, tmp_path / "made")
+        prepare_data(small, tmp_path / "made")
     assert "recipes/subject/duts_val.txt" in caught.value.hint
 
 
 def test_duts_without_a_list_of_names(small, tmp_path):
     with pytest.raises(InputError, match="to validate on") as caught:
-        prepare_subject(Wishes(sources=small.sources), tmp_path / "made")
+        prepare_data(Wishes(sources=small.sources), tmp_path / "made")
     assert "--validate recipes/subject/duts_val.txt" in caught.value.hint
 
 
 def test_nothing_to_prepare_from(tmp_path):
     with pytest.raises(InputError, match="no set was named"):
-        prepare_subject(Wishes(), tmp_path / "made")
+        prepare_data(Wishes(), tmp_path / "made")
 
 
 # --- the folder
@@ -337,30 +337,30 @@ def test_nothing_to_prepare_from(tmp_path):
 def test_what_is_somebody_elses_is_kept(small, tmp_path, overwrite):
     to = write_folder(tmp_path / "made", {"holiday.jpg": b"mine"})
     with pytest.raises(InputError, match="something that this command did not make"):
-        prepare_subject(small, to, overwrite=overwrite)
+        prepare_data(small, to, overwrite=overwrite)
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(InputError, match="is a file"):
-        prepare_subject(small, tmp_path / "file", overwrite=overwrite)
+        prepare_data(small, tmp_path / "file", overwrite=overwrite)
     assert tree(to) == {"holiday.jpg": b"mine"}
 
 
 def test_an_empty_folder_is_taken(small, tmp_path):
     (tmp_path / "made").mkdir()
-    prepare_subject(small, tmp_path / "made")
+    prepare_data(small, tmp_path / "made")
     check_prepared(tmp_path / "made")
 
 
 def test_an_earlier_preparation_is_replaced_when_asked(small, tmp_path):
     to = tmp_path / "made"
-    prepare_subject(small, to)
+    prepare_data(small, to)
     before = tree(to)
     with pytest.raises(InputError, match="holds prepared data already") as caught:
-        prepare_subject(small, to)
+        prepare_data(small, to)
     assert "--overwrite" in caught.value.hint
     (to / ".DS_Store").write_bytes(b"litter")
     (tmp_path / "duts" / "DUTS-TR-Image" / "d.jpg").unlink()
     (tmp_path / "duts" / "DUTS-TR-Mask" / "d.png").unlink()
-    prepare_subject(small, to, overwrite=True)
+    prepare_data(small, to, overwrite=True)
     after = tree(to)
     assert set(before) - set(after) == {"train/duts/images/d.jpg", "train/duts/masks/d.png"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["duts", "made", "names.txt"]
@@ -369,7 +369,7 @@ def test_an_earlier_preparation_is_replaced_when_asked(small, tmp_path):
 @pytest.mark.parametrize("change", ["add", "remove", "grow"])
 def test_an_earlier_preparation_that_somebody_changed_is_kept(small, tmp_path, change):
     to = tmp_path / "made"
-    prepare_subject(small, to)
+    prepare_data(small, to)
     file = to / "train" / "duts" / "masks" / "a.png"
     if change == "add":
         (to / "notes.txt").write_text("mine", encoding="utf-8")
@@ -381,7 +381,7 @@ def test_an_earlier_preparation_that_somebody_changed_is_kept(small, tmp_path, c
         check_prepared(to)
     before = tree(to)
     with pytest.raises(InputError, match="did not make"):
-        prepare_subject(small, to, overwrite=True)
+        prepare_data(small, to, overwrite=True)
     assert tree(to) == before
 
 
@@ -423,12 +423,12 @@ class _FullDisk:
 def test_a_full_disk_leaves_nothing_half_made(small, tmp_path, monkeypatch, files, earlier):
     to = tmp_path / "made"
     if earlier:
-        prepare_subject(small, to)
+        prepare_data(small, to)
     before = tree(tmp_path)
     full = _FullDisk(files)
     monkeypatch.setattr(Path, "open", lambda *words, **options: full(*words, **options))
     with pytest.raises(OutputError, match="No space left on device; nothing was made") as caught:
-        prepare_subject(small, to, overwrite=True)
+        prepare_data(small, to, overwrite=True)
     assert caught.value.hint == "free some space on the disk"
     monkeypatch.undo()
     assert tree(tmp_path) == before
@@ -437,7 +437,7 @@ def test_a_full_disk_leaves_nothing_half_made(small, tmp_path, monkeypatch, file
 
 def test_the_earlier_one_stays_when_the_new_one_cannot_take_its_name(small, tmp_path, monkeypatch):
     to = tmp_path / "made"
-    prepare_subject(small, to)
+    prepare_data(small, to)
     before = tree(tmp_path)
     rename = Path.rename
 
@@ -448,7 +448,7 @@ def test_the_earlier_one_stays_when_the_new_one_cannot_take_its_name(small, tmp_
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
-        prepare_subject(small, to, overwrite=True)
+        prepare_data(small, to, overwrite=True)
     assert tree(tmp_path) == before
 
 
@@ -458,20 +458,20 @@ def test_an_interruption_leaves_nothing(small, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare_subject(small, tmp_path / "made", watch=stop)
+        prepare_data(small, tmp_path / "made", watch=stop)
     assert nothing_made(tmp_path, ["duts", "names.txt"])
 
 
 def test_progress_counts_every_picture(small, tmp_path):
     told = []
-    prepare_subject(small, tmp_path / "made", watch=lambda *words: told.append(words))
+    prepare_data(small, tmp_path / "made", watch=lambda *words: told.append(words))
     assert told == [(number, 4, None) for number in (1, 2, 3, 4)]
 
 
 def test_a_folder_that_cannot_be_written(small, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="nothing was made"):
-        prepare_subject(small, tmp_path / "file" / "made")
+        prepare_data(small, tmp_path / "file" / "made")
 
 
 def test_preparing_needs_no_torch():

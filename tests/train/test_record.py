@@ -17,7 +17,7 @@ import nukki
 from nukki.errors import InputError, OutputError
 from nukki.train import record
 from nukki.train.data import SubjectStream
-from nukki.train.prepare import Wishes, prepare_subject
+from nukki.train.prepare import Wishes, prepare_data
 from nukki.train.recipe import SetUse, read_recipe
 from nukki.zoo.cards import parse_card
 from train_files import make_data, write_recipe
@@ -139,7 +139,7 @@ def test_prepared_data_are_told_by_their_digests(recipe, data):
 def test_data_that_were_changed_since(tmp_path, recipe, data):
     made = tmp_path / "made"
     wishes = Wishes(own={"shapes": data / "train" / "shapes"})
-    prepare_subject(wishes, made)
+    prepare_data(wishes, made)
     only = replace(recipe, sets={"shapes": SetUse()})
     found = record.data_record(SubjectStream(only, made), 0, made)
     assert not found.changed

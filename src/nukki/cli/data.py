@@ -27,6 +27,7 @@ SETS = {
     "coco": (_ZIP, "photos of COCO: images/ and instances.json"),
     "matting": (_ZIP, "hair, fur, nets with soft alphas: images/ and masks/"),
     "places": (_ZIP, "places without a subject: photos at the top"),
+    "openimages": (_GIT, "photos to find things in: the repository with coco/train2017"),
 }
 _FROM_GIT = tuple(name for name, (kind, _) in SETS.items() if kind == _GIT)
 _EPILOG = """\
@@ -35,6 +36,10 @@ What is made:
   TO/train/SET/images, masks      to train on
   TO/validate/duts/images, masks  to choose by: the names in --validate
   TO/held/SET/images, masks       to judge by, never trained on: every 8th (places: every 4th)
+
+For things, coco goes along whole: TO/SPLIT/coco/images and instances.json in COCO's format, every
+16th photo to choose by. openimages (things alone) has images; `nukki data label` finds what is in
+them.
 
 A folder of your own (--own) has images/ and masks/, whose files share their stems; masks are grey
 with the subject white, or cut-outs with transparency. docs/training.md says where the sets are.
@@ -56,7 +61,11 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=_EPILOG,
     )
     action.set_defaults(handler=prepare)
-    action.add_argument("task", choices=("subject",), help="for which network: subject")
+    action.add_argument(
+        "task",
+        choices=("subject", "things"),
+        help="for which network: subject, or things for detect and pick",
+    )
     action.add_argument("--to", required=True, metavar="FOLDER", help="the folder to make")
     for name, (kind, text) in SETS.items():
         action.add_argument(f"--{name}", metavar=kind, help=text)
@@ -96,9 +105,10 @@ def _add_rest(action: argparse.ArgumentParser) -> None:
 
 def prepare(args: argparse.Namespace) -> int:
     """`data prepare`."""
-    from nukki.train.prepare import Wishes, prepare_subject
+    from nukki.train.prepare import Wishes, prepare_data
 
     wishes = Wishes(
+        task=args.task,
         sources=_given(args, SETS, Path),
         commits=_given(args, [f"{name}_commit" for name in _FROM_GIT], str),
         own=_own(args.own),
@@ -107,7 +117,7 @@ def prepare(args: argparse.Namespace) -> int:
     )
     quiet = getattr(args, "quiet", False)
     with _Watch(quiet=quiet) as watch:
-        record = prepare_subject(wishes, Path(args.to), overwrite=args.overwrite, watch=watch)
+        record = prepare_data(wishes, Path(args.to), overwrite=args.overwrite, watch=watch)
     _tell(record, args.to, as_json=args.json, quiet=quiet)
     return DONE
 

@@ -1,8 +1,8 @@
-"""How the two files of a pair are made: a photo, and the alpha of its subject."""
+"""How the files of a pair are made: a photo, and the alpha of its subject where there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -18,12 +18,13 @@ from nukki.train.sources import Source
 
 __all__ = [
     "Item", "Listing", "Maker", "Pair", "Split",
-    "copied", "from_trimap", "grey", "outlined", "own", "reduced",
+    "annotated", "copied", "from_trimap", "grey", "outlined", "own", "reduced", "smaller",
 ]  # fmt: skip
 
 Split = Literal["train", "validate", "held"]
 
 _LARGEST_OWN = 1024  # pixels of the longer side
+_LARGEST_FOUND = 800  # likewise, of photos that things are looked for in
 _ASPECT = 0.01  # by which the sides of a photo and its smaller mask may differ in proportion
 
 
@@ -38,6 +39,8 @@ class Item:
         mask: The mask's, or None where there is none, or it is drawn.
         size: (width, height) that the annotations say.
         outlines: Of the subject, each x, y, x, y, …
+        told: Rows of annotations that go along: its own ("image") and those of the things in it
+            ("annotations"); None where there are none.
     """
 
     stem: str
@@ -46,6 +49,7 @@ class Item:
     mask: str | None = None
     size: tuple[int, int] | None = None
     outlines: tuple[tuple[float, ...], ...] = ()
+    told: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,14 @@ class Listing:
         left_out: (stem, reason): not meant to be used.
         bad: (stem, reason): meant to be used, and cannot be.
         notes: What else the record should say.
+        head: What its annotations say of all photos: categories, licences.
     """
 
     items: list[Item] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     bad: list[tuple[str, str]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    head: dict[str, Any] = field(default_factory=dict)
 
 
 Maker = Callable[[Source, Item], Pair]
@@ -131,6 +137,21 @@ def outlined(source: Source, item: Item) -> Pair:
     return Pair(data, PurePosixPath(item.image).suffix, masks.as_png(mask))
 
 
+def annotated(source: Source, item: Item) -> Pair:
+    """The photo as it is; annotations that go along say what is in it."""
+    data = source.read(item.image)
+    size = masks.size_of(source.named(item.image), data)
+    _check_same(source, item, size, item.size or size)
+    return Pair(data, PurePosixPath(item.image).suffix)
+
+
+def smaller(source: Source, item: Item) -> Pair:
+    """A photo alone: upright, in sRGB, at most 800 pixels long."""
+    image = masks.picture_in(source.named(item.image), source.read(item.image))
+    photo = Image.fromarray(image.rgb8())
+    return Pair(masks.as_jpeg(_within(photo, _LARGEST_FOUND)), ".jpg")
+
+
 def own(source: Source, item: Item) -> Pair:
     """Upright, in sRGB, at most 1024 pixels long: what somebody's own photos may not be."""
     image = masks.picture_in(source.named(item.image), source.read(item.image))
@@ -138,14 +159,18 @@ def own(source: Source, item: Item) -> Pair:
     drawn = masks.picture_in(name, source.read(item.mask or ""))
     size = (image.width, image.height)
     _check_same(source, item, size, (drawn.width, drawn.height))
-    photo = Image.fromarray(image.rgb8())
-    mask = Image.fromarray(quantise(alpha_of(name, drawn)))
-    if max(size) > _LARGEST_OWN:
-        scale = _LARGEST_OWN / max(size)
-        small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        photo = photo.resize(small, Image.Resampling.BILINEAR, reducing_gap=3)
-        mask = mask.resize(small, Image.Resampling.BILINEAR, reducing_gap=3)
+    photo = _within(Image.fromarray(image.rgb8()), _LARGEST_OWN)
+    mask = _within(Image.fromarray(quantise(alpha_of(name, drawn))), _LARGEST_OWN)
     return Pair(masks.as_jpeg(photo), ".jpg", masks.as_png(mask))
+
+
+def _within(image: Image.Image, longest: int) -> Image.Image:
+    """The picture, reduced where its longer side is longer than that."""
+    scale = longest / max(image.size)
+    if scale >= 1:
+        return image
+    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3)
 
 
 def _both(source: Source, item: Item) -> tuple[bytes, Image.Image, Image.Image]:

@@ -4,6 +4,7 @@
     TO/train/SET/images, masks         to train on
     TO/validate/duts/images, masks     to choose by
     TO/held/SET/images, masks          to judge by, never trained on
+    TO/SPLIT/SET/instances.json        what is in the photos, where a set tells (then no masks)
 
 `places` has images only: nothing in them is a subject. All is made in a folder beside TO that takes
 its name at the end, so TO is there whole or not at all.
@@ -28,11 +29,12 @@ import PIL
 
 import nukki
 from nukki.errors import InputError, LimitExceeded, OutputError
+from nukki.train.coco import ANNOTATIONS, joined
 from nukki.train.pairs import Item, Listing, Pair
-from nukki.train.sets import SETS, PhotoSet, listing_of, own_set
+from nukki.train.sets import TASKS, PhotoSet, Task, listing_of, own_set
 from nukki.train.sources import Source, open_source
 
-__all__ = ["RECORD", "Watch", "Wishes", "check_prepared", "prepare_subject"]
+__all__ = ["RECORD", "Watch", "Wishes", "check_prepared", "prepare_data"]
 
 RECORD = "prepared.json"
 _FORMAT, _VERSION = "nukki-prepared", 1
@@ -54,13 +56,15 @@ class Wishes:
     """What to prepare from.
 
     Attributes:
-        sources: Where each set of `sets.SETS` is, by its name.
-        commits: What of a repository to read, where not the commit of `sets.SETS`.
+        task: What for: "subject", or "things" for networks that tell things apart.
+        sources: Where each set of the task is, by its name (see `sets.TASKS`).
+        commits: What of a repository to read, where not the commit of that set.
         own: Folders (or zips) of one's own with images/ and masks/, by the name of the set.
         validate: A file with the names of DUTS that are validated on, one a line.
         skip_bad: Whether pictures that cannot be used are passed over, or end the work.
     """
 
+    task: Task = "subject"
     sources: Mapping[str, Path] = field(default_factory=dict)
     commits: Mapping[str, str] = field(default_factory=dict)
     own: Mapping[str, Path] = field(default_factory=dict)
@@ -76,12 +80,13 @@ class _Part:
     source: Source
     listing: Listing
     made: Counter[str] = field(default_factory=Counter)
+    told: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
 
 
-def prepare_subject(
+def prepare_data(
     wishes: Wishes, to: Path, *, overwrite: bool = False, watch: Watch | None = None
 ) -> dict[str, Any]:
-    """Make the folder that `subject` is trained on.
+    """Make the folder that a network is trained on.
 
     Args:
         wishes: The sets, and where they are.
@@ -110,8 +115,8 @@ def prepare_subject(
         _check_parts(parts, wishes)
         with _beside(to) as folder:
             files = _build(parts, folder, wishes, watch or _unwatched)
-            record = _record(parts, files, None if names is None else names[1])
-            _write(folder / RECORD, _as_text(record), files=None)
+            record = _record(wishes.task, parts, files, None if names is None else names[1])
+            _write(folder, RECORD, _as_text(record), None)
             _settle(folder, to)
     return record
 
@@ -128,7 +133,12 @@ def _opened(wishes: Wishes, stack: ExitStack) -> Iterator[tuple[PhotoSet, Source
     if not wishes.sources and not wishes.own:
         message = "no set was named: expected at least one to prepare from"
         raise InputError(message, hint="give --duts FOLDER, or --own NAME=FOLDER")
-    for name, photos in SETS.items():
+    known = TASKS[wishes.task]
+    strange = sorted({*wishes.sources} - {*known})
+    if strange:
+        message = f"`{strange[0]}` is no set for {wishes.task}: expected {', '.join(known)}"
+        raise InputError(message, hint="leave it out, or prepare for another task")
+    for name, photos in known.items():
         if name in wishes.sources:
             commit = wishes.commits.get(name, photos.commit)
             yield photos, stack.enter_context(open_source(wishes.sources[name], commit=commit))
@@ -203,10 +213,11 @@ def _build(
                     raise InputError(problem, hint=_HINT) from error
                 part.listing.bad.append((item.stem, error.message))
             else:
-                part.made[item.split] += 1
-                _put(folder, f"{item.split}/{part.photos.name}", item, pair, files)
+                _put(folder, part, item, pair, files)
             done += 1
             watch(done, total, problem)
+        for place, told in part.told.items():
+            _write(folder, f"{place}/{ANNOTATIONS}", joined(told, part.listing.head), files)
         if not part.made["train"]:
             message = f"{part.photos.name}: none of {len(part.listing.items)} pictures can be used"
             raise InputError(message, hint="see what was said of each, and fetch the set again")
@@ -214,15 +225,21 @@ def _build(
 
 
 def _put(
-    folder: Path, place: str, item: Item, pair: Pair, files: dict[str, tuple[int, str]]
+    folder: Path, part: _Part, item: Item, pair: Pair, files: dict[str, tuple[int, str]]
 ) -> None:
-    _write(folder / place / "images" / f"{item.stem}{pair.image_ending}", pair.image, files=files)
+    """Write a pair, and remember what its annotations say."""
+    part.made[item.split] += 1
+    place, name = f"{item.split}/{part.photos.name}", f"{item.stem}{pair.image_ending}"
+    _write(folder, f"{place}/images/{name}", pair.image, files)
     if pair.mask is not None:
-        _write(folder / place / "masks" / f"{item.stem}{pair.mask_ending}", pair.mask, files=files)
+        _write(folder, f"{place}/masks/{item.stem}{pair.mask_ending}", pair.mask, files)
+    if item.told is not None:
+        part.told.setdefault(place, []).append((name, item.told))
 
 
-def _write(path: Path, data: bytes, *, files: dict[str, tuple[int, str]] | None) -> None:
-    """Write a new file; count it, where it lies in TO/SPLIT/SET/KIND."""
+def _write(folder: Path, name: str, data: bytes, files: dict[str, tuple[int, str]] | None) -> None:
+    """Write a new file of the folder, and count it."""
+    path = folder / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
@@ -230,11 +247,11 @@ def _write(path: Path, data: bytes, *, files: dict[str, tuple[int, str]] | None)
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     if files is not None:
-        name = "/".join(path.parts[-4:])
         files[name] = (len(data), hashlib.sha256(data).hexdigest())
 
 
 def _record(
+    task: Task,
     parts: Sequence[_Part],
     files: Mapping[str, tuple[int, str]],
     validate: Mapping[str, Any] | None,
@@ -244,7 +261,7 @@ def _record(
     return {
         "format": _FORMAT,
         "version": _VERSION,
-        "task": "subject",
+        "task": task,
         "made_by": {"nukki": nukki.__version__, "pillow": PIL.__version__},
         "sets": {part.photos.name: _told(part) for part in parts},
         "validate": validate,
@@ -298,7 +315,7 @@ def check_prepared(folder: Path) -> dict[str, Any]:
     """What `prepared.json` says, if the folder still holds just that (by names and sizes).
 
     Args:
-        folder: What `prepare_subject` made.
+        folder: What `prepare_data` made.
 
     Raises:
         InputError: If there is no such record, or files are missing, added or of another size.

@@ -1,4 +1,4 @@
-"""Which sets `subject` was trained on: where they are from, what is kept back, how pairs are made.
+"""Which sets our networks learn from: where they are from, what is kept back, how pairs are made.
 
 A pair is a photo and its alpha. Who is trained on and who is kept back is decided by names alone,
 before anything is read, so a picture that cannot be read moves no other.
@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType
+from typing import Literal
 
 from nukki.errors import InputError
 from nukki.io.sniff import PICTURES
 from nukki.train import pairs
-from nukki.train.coco import from_annotations
+from nukki.train.coco import from_annotations, with_annotations
 from nukki.train.pairs import Item, Listing, Maker, Split
 from nukki.train.sources import Source
 
-__all__ = ["OWN_HELD", "SETS", "PhotoSet", "listing_of", "own_set"]
+__all__ = ["OWN_HELD", "SETS", "TASKS", "THINGS", "PhotoSet", "Task", "listing_of", "own_set"]
+
+Task = Literal["subject", "things"]
 
 OWN_HELD = 8
 
@@ -37,8 +41,11 @@ class PhotoSet:
         images: The folder of photos in its source; "" is the top.
         masks: That of masks or trimaps; None where there are none.
         annotations: A file in COCO's format that says what is in the photos.
+        whole: Whether the annotations go along with all photos; else photos with a clear subject
+            are taken, and its alpha is drawn.
         commit: What of a repository is read; None for sets that come as zips.
         held: Every so-manieth photo, from the first on, is kept back; 0 keeps none.
+        validated: Every so-manieth photo, from a quarter of that on, is validated on; 0 has none.
         left_out: Stems that are not used, and why.
     """
 
@@ -49,8 +56,10 @@ class PhotoSet:
     images: str = "images"
     masks: str | None = "masks"
     annotations: str | None = None
+    whole: bool = False
     commit: str | None = None
     held: int = 0
+    validated: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,6 +78,9 @@ def listing_of(
             or a name to validate on is not among the photos.
     """
     if photos.annotations is not None:
+        if photos.whole:
+            by_number = partial(_split, photos, "", validate=None)
+            return with_annotations(source, photos.images, photos.annotations, by_number)
         return from_annotations(source, photos.images, photos.annotations)
     images = _by_stem(source, photos.images)
     drawn = {} if photos.masks is None else _by_stem(source, photos.masks)
@@ -88,7 +100,7 @@ def listing_of(
         elif reason is not None:
             listing.bad.append((stem, reason))
         else:
-            split = _split(photos, stem, number, validate)
+            split = _split(photos, stem, number, validate=validate)
             mask = drawn[stem][0] if stem in drawn else None
             listing.items.append(Item(stem, split, images[stem][0], mask))
     for stem in sorted(set(drawn) - set(images)):
@@ -96,10 +108,14 @@ def listing_of(
     return listing
 
 
-def _split(photos: PhotoSet, stem: str, number: int, validate: Collection[str] | None) -> Split:
+def _split(photos: PhotoSet, stem: str, number: int, *, validate: Collection[str] | None) -> Split:
     if validate is not None and stem in validate:
         return "validate"
-    return "held" if photos.held and number % photos.held == 0 else "train"
+    if photos.held and number % photos.held == 0:
+        return "held"
+    if photos.validated and number % photos.validated == photos.validated // 4:
+        return "validate"
+    return "train"
 
 
 def _by_stem(source: Source, folder: str) -> dict[str, list[str]]:
@@ -204,16 +220,36 @@ SETS: Mapping[str, PhotoSet] = MappingProxyType(
 )
 
 
+# What tells things apart sees all of COCO, and large photos in which teachers find things.
+THINGS: Mapping[str, PhotoSet] = MappingProxyType(
+    {
+        **SETS,
+        "coco": replace(SETS["coco"], make=pairs.annotated, whole=True, held=8, validated=16),
+        "openimages": PhotoSet(
+            "openimages",
+            origin="Open Images, github.com/DineshRamachandran14/data",
+            terms="CC BY 4.0",
+            make=pairs.smaller,
+            images="coco/train2017",
+            masks=None,
+            commit="598a5ba0854a24147e42d994aa0b5754efca69e4",
+            held=8,
+        ),
+    }
+)
+TASKS: Mapping[Task, Mapping[str, PhotoSet]] = MappingProxyType({"subject": SETS, "things": THINGS})
+
+
 def own_set(name: str) -> PhotoSet:
     """A set of somebody's own: `images/` and `masks/`, every 8th kept back.
 
     Raises:
         InputError: If the name is not a plain word, or that of another set.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name) or name in SETS:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name) or name in THINGS:
         message = (
             f"`{name}` cannot name a set: expected small letters, digits, - and _, "
-            f"and none of {', '.join(SETS)}"
+            f"and none of {', '.join(THINGS)}"
         )
         raise InputError(message, hint="give --own NAME=FOLDER with another name")
     return PhotoSet(name, origin="own pictures", terms="own", make=pairs.own, held=OWN_HELD)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nukki.errors import InputError
 from nukki.io.images import read
 from nukki.ops.runs import from_runs, from_text
+from nukki.train.coco import ANNOTATIONS
 from nukki.train.data import Pair as MaskPair
 from nukki.train.data import find_pairs, load_pair
 from nukki.train.masks import drawn
@@ -27,14 +28,13 @@ from nukki.types import RGB8, ClassSpec
 from nukki.zoo.labels import labels_of
 
 __all__ = [
-    "ANNOTATIONS", "CAT", "COCO_NUMBERS", "DOG", "PERSON", "UNKNOWN",
+    "CAT", "COCO_NUMBERS", "DOG", "PERSON", "UNKNOWN",
     "Corners", "Mask8", "Photo", "Thing", "find_things", "load_things", "tight",
 ]  # fmt: skip
 
 Mask8: TypeAlias = NDArray[np.uint8]
 Corners: TypeAlias = tuple[float, float, float, float]
 
-ANNOTATIONS = "instances.json"
 UNKNOWN, PERSON, CAT, DOG = -1, 0, 15, 16
 # What COCO's files call the labels 0..79.
 COCO_NUMBERS = tuple(
