@@ -77,7 +77,10 @@ def test_any_kind_of_picture_is_taken(finds, photo):
 
 def test_what_is_asked_for(finds, photo):
     assert [one.number for one in nukki.segment(photo, "dog", instances=finds)] == [2]
-    assert len(nukki.segment(photo, "people", instances=finds, min_score=0.95)) == 0
+    assert len(nukki.segment(photo, instances=finds, min_score=0.95)) == 0
+    with pytest.raises(nukki.NothingFound, match=r"there are 1 person \.90, 2 dog \.70"):
+        nukki.segment(photo, "score>.95", instances=finds)
+    assert [one.number for one in nukki.segment(photo, except_="main", instances=finds)] == [2]
     assert len(nukki.segment(photo, what="all", instances=finds, min_score="auto")) == 2
 
 
@@ -101,7 +104,10 @@ def test_the_same_photo_gives_the_same_whatever_the_threads(finds, photo):
         ({"instances": "subject"}, InputError, "got one for saliency"),
         ({"instances": "maskrcnn"}, UnknownModel, "maskrcnn"),
         ({"instances": "maskrcnn-r50"}, FetchError, "maskrcnn-r50"),
-        ({"instances": "finds", "what": 3}, InputError, "`what` must be words"),
+        ({"instances": "finds", "what": 3}, InputError, "`what` must say what is meant"),
+        ({"instances": "finds", "except_": "main,"}, InputError, "`except`: nothing stands here"),
+        ({"instances": "finds", "what": "9"}, InputError, "there is no number 9"),
+        ({"instances": "finds", "what": "at:80,9"}, InputError, "the point lies outside"),
         ({"instances": "finds", "min_score": -1}, InputError, "`min_score`"),
         ({"instances": "finds", "min_score": float("nan")}, InputError, "`min_score`"),
         ({"instances": "finds", "max_pixels": 100}, LimitExceeded, "100"),

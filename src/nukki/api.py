@@ -173,19 +173,21 @@ def segment(
 
     Args:
         image: Whatever `read` takes.
-        what: "all", "people", or labels of the network between commas ("person,dog").
+        what: What is meant: "all", "people", "person,dog", "2-4", "largest", "main",
+            "score>.8", "at:640,360", …; the language is on the page docs/choosing.md.
         device: See `remove`.
         threads: See `remove`.
         max_pixels: See `read`.
         allow_truncated: See `read`.
         accept_licence: See `remove`.
-        **options: The other fields of `pipelines.options.SegmentOptions`: instances (the network,
-            which has to be named), card, min_score.
+        **options: The other fields of `pipelines.options.SegmentOptions`: except_ (what is left
+            out of `what`), instances (the network, which has to be named), card, min_score.
 
     Returns:
-        The things, the surest first; empty where there is nothing of what was asked for.
+        The things, the surest first; empty where nothing at all was found and all was asked for.
 
     Raises:
+        NothingFound: If nothing is what was asked for; the message says what there is.
         NukkiError: See its tree in `nukki.errors`.
     """
     wish = _checked(SegmentOptions, "segment", {**options, "what": what})
@@ -204,7 +206,9 @@ def segment(
         finder = load_as(Semantic, wish.instances, **terms)
     else:
         finder = load_as(Instances, wish.instances, **terms)
-    return segmenting.segment(picture, finder, what=wish.what, min_score=wish.min_score)
+    return segmenting.segment(
+        picture, finder, what=wish.what, except_=wish.except_, min_score=wish.min_score
+    )
 
 
 def erase(

@@ -76,7 +76,7 @@ def test_nothing_of_it_is_exit_code_3(nukki, photos, place, three, capsys):
     assert nukki("segment", "a.png", *three, "--what", "cat", "-o", "n.png") == 3
     out, err = capsys.readouterr()
     assert out == ""
-    assert "nothing of `cat` found in `a.png`; there is: 1 dog, 1 person" in err
+    assert "`a.png`: nothing is `cat`: there are 1 person .98, 2 dog .70" in err
     assert not (place / "n.png").exists()
 
 
@@ -85,7 +85,7 @@ def test_nothing_at_all_is_exit_code_3(nukki, photos, words, capsys):
     assert nukki("segment", "a.png", *words(FAINT), "--json") == 3
     out, err = capsys.readouterr()
     assert json.loads(out)["instances"] == []
-    assert "nothing found in `a.png` with a score of 0.5 or more" in err
+    assert "`a.png`: nothing found with a score of 0.5 or more" in err
     assert nukki("segment", "a.png", *words(FAINT), "--quiet") == 3
     assert capsys.readouterr() == ("", "")
 
@@ -123,8 +123,11 @@ def test_other_pictures(nukki, place, three, kind, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--what", "unicorn"], "`what` must be all, people or labels of `finds`"),
-        (["--what", ""], "`what` must be words between commas"),
+        (["--what", "unicorn"], "`what`: there is no label 'unicorn'\n  unicorn\n  ^"),
+        (["--except", "dog,,"], "`except`: nothing stands here\n  dog,,\n      ^"),
+        (["--what", ""], "`what` must say what is meant"),
+        (["--what", "dog,7"], "no number 7, there are 2 things\n  dog,7\n      ^"),
+        (["--what", "at:64,0"], "the point lies outside the photo, which has 64 × 48 pixels"),
         (["--min-score", "1.5"], "`min_score` must be auto or 0 to 1"),
         (["--min-score", "much"], "must be a number"),
         (["-o", "a.png"], "`a.png` is what is read"),

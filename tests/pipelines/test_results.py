@@ -13,7 +13,9 @@ from helpers import disc_truth, frozen
 from io_files import profile
 from nukki.errors import InputError, OutputError
 from nukki.io.images import Picture, read
-from nukki.pipelines.results import Cutout
+from nukki.ops.foreground import estimate_foreground
+from nukki.ops.segments import segment_of, soft_segment_of
+from nukki.pipelines.results import Cutout, Instance
 from nukki.types import Box
 
 
@@ -221,3 +223,72 @@ def test_unknown_ways_of_encoding():
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(OutputError):
         cutout().save(tmp_path / "nowhere" / "a.png")
+
+
+# --- things
+
+
+def soft_thing(picture, softness=4):
+    height, width = picture.height, picture.width
+    levels = frozen(np.rint(disc_truth(height, width, softness) * 255).astype(np.uint8))
+    size = (height, width)
+    return Instance(
+        1,
+        soft_segment_of(levels, Box(0, 0, width, height), size, label="disc", score=0.7),
+        picture,
+    )
+
+
+def test_a_thing_cut_out(depth):
+    random = np.random.default_rng(0)
+    pixels = frozen(random.integers(0, np.iinfo(depth).max, (120, 160, 3), depth))
+    one = soft_thing(Picture(pixels))
+    cut = one.cut()
+    assert (cut.road, cut.found, cut.confidence) == ("instance", True, 0.7)
+    np.testing.assert_array_equal(cut.alpha, one.alpha)
+    np.testing.assert_array_equal(one.mask, np.rint(one.alpha * 255) >= 128)
+    rgba = cut.rgba()
+    full = np.iinfo(depth).max
+    solid = rgba[..., 3] == full
+    np.testing.assert_array_equal(rgba[solid][:, :3], pixels[solid])
+    assert (rgba[rgba[..., 3] == 0] == 0).all()
+    assert solid.any()
+    # Edge pixels have colours of their own: what `remove` would give them.
+    edge = (rgba[..., 3] > 0) & ~solid
+    assert (cut.foreground != pixels).any(axis=2)[edge].mean() > 0.9
+    np.testing.assert_array_equal(cut.foreground, estimate_foreground(pixels, one.alpha))
+    np.testing.assert_array_equal(cut.foreground, one.cut(threads=3).foreground)
+
+
+def test_a_small_thing_in_a_large_photo_has_the_colours_that_the_whole_photo_gives_it():
+    random = np.random.default_rng(1)
+    pixels = frozen(random.integers(0, 256, (400, 600, 3), np.uint8) // 4 + 90)
+    levels = frozen(np.rint(disc_truth(60, 60, 5) * 255).astype(np.uint8))
+    box = Box(300, 150, 360, 210)
+    segment = soft_segment_of(levels, box, (400, 600), label="x", score=1)
+    cut = Instance(1, segment, Picture(pixels)).cut()
+    whole = estimate_foreground(pixels, segment.alpha)
+    assert np.abs(cut.foreground.astype(int) - whole).max() <= 12
+    outside = np.ones((400, 600), bool)
+    outside[box.slices()] = False
+    np.testing.assert_array_equal(cut.foreground[outside], pixels[outside])
+
+
+def test_a_thing_with_a_hard_edge_has_the_photos_colours():
+    picture = cutout().picture
+    segment = segment_of(np.ones((10, 12), bool), Box(5, 6, 17, 16), (40, 60), label="x", score=1)
+    cut = Instance(1, segment, picture).cut()
+    np.testing.assert_array_equal(cut.foreground, picture.pixels)
+    assert cut.cropped().rgba().shape == (10, 12, 4)
+    assert set(np.unique(cut.alpha)) == {0, 1}
+
+
+def test_what_the_file_cut_away_stays_away():
+    picture = cutout().picture
+    own = np.full((40, 60), 255, np.uint8)
+    own[:, 30:] = 51
+    picture = replace(picture, alpha=frozen(own))
+    one = soft_thing(picture)
+    cut = one.cut()
+    np.testing.assert_array_equal(cut.alpha[:, :30], one.alpha[:, :30])
+    np.testing.assert_allclose(cut.alpha[:, 30:], one.alpha[:, 30:] / 5, rtol=1e-6)

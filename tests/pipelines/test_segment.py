@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from helpers import frozen
-from nukki.errors import InputError
+from nukki.errors import InputError, NothingFound
 from nukki.io.images import Picture
 from nukki.ops.segments import segment_of
-from nukki.pipelines.results import summary
 from nukki.pipelines.segment import check_finder, check_named, segment
 from nukki.types import Box
 from nukki.zoo.cards import parse_card
@@ -68,30 +67,50 @@ def test_numbers_go_by_score_then_place_and_do_not_depend_on_the_choice():
 
 
 @pytest.mark.parametrize(
-    ("what", "labels"),
+    ("what", "except_", "numbers"),
     [
-        ("all", ["dog", "person", "person"]),
-        ("people", ["person", "person"]),
-        ("dog", ["dog"]),
-        (" dog , person", ["dog", "person", "person"]),
-        ("fire hydrant", []),
+        ("all", None, [1, 2, 3]),
+        ("people", None, [2, 3]),
+        (" dog , person", None, [1, 2, 3]),
+        ("people", "top person", [3]),
+        ("all", "score>.85,fire hydrant", [2, 3]),
+        ("at:52,7", None, [2]),
+        ("main", None, [3]),  # of two people the one nearer to the middle
     ],
 )
-def test_choices(what, labels):
-    found = segment(photo(), Finder(LOW, HIGH, DOG), what=what)
-    assert [one.label for one in found] == labels
-    assert len(found) + len(found.others) == 3
+def test_choices(what, except_, numbers):
+    found = segment(photo(), Finder(LOW, HIGH, DOG), what=what, except_=except_)
+    assert [one.number for one in found] == numbers
+    assert sorted(one.number for one in (*found, *found.others)) == [1, 2, 3]
+    assert [one.number for one in found.everything] == [1, 2, 3]
 
 
+def test_a_choice_can_be_made_again():
+    people = segment(photo(), Finder(LOW, HIGH, DOG), what="people")
+    assert [one.number for one in people.choose("dog")] == [1]
+    assert [one.number for one in people.choose("all", except_="dog")] == [2, 3]
+    with pytest.raises(InputError, match="no label 'cat'"):
+        people.choose("cat")
+
+
+def test_nothing_of_what_is_asked_for():
+    with pytest.raises(NothingFound, match=r"there are 1 dog \.90, 2 person \.80, 3 person \.80"):
+        segment(photo(), Finder(LOW, HIGH, DOG), what="fire hydrant")
+    with pytest.raises(NothingFound, match="nothing was found in the photo"):
+        segment(photo(), Finder(), what="people")
+
+
+@pytest.mark.parametrize("option", ["what", "except_"])
 @pytest.mark.parametrize(
-    ("what", "hint"), [("persn", "person"), ("unicorn", "dog, fire hydrant, person"), ("dog,", "")]
+    ("choice", "hint"),
+    [("persn", "person"), ("unicorn", "dog, fire hydrant, person"), ("dog,", "labels")],
 )
-def test_labels_that_the_network_does_not_have(what, hint):
+def test_choices_that_are_none_are_told_before_the_work(option, choice, hint):
     finder = Finder(DOG)
-    with pytest.raises(InputError, match="`what` must be") as caught:
-        segment(photo(), finder, what=what)
+    with pytest.raises(InputError, match=f"`{option.strip('_')}`: ") as caught:
+        segment(photo(), finder, **{option: choice})
     assert hint in caught.value.hint
-    assert finder.asked is None  # told before the work
+    assert finder.asked is None
 
 
 def test_a_network_that_knows_no_people():
@@ -104,9 +123,21 @@ def test_a_network_that_knows_no_people():
 def test_the_least_score_is_the_networks_own_or_the_callers():
     finder = Finder(DOG, ("dog", 0.5, 5, 5))
     found = segment(photo(), finder)
-    assert (finder.asked, found.min_score, len(found)) == (0.6, 0.6, 1)
+    assert (found.min_score, len(found)) == (0.6, 1)
+    assert len(segment(photo(), finder, min_score=0.5)) == 2
     assert len(segment(photo(), finder, min_score=0.0)) == 2
     assert finder.asked == 0.0
+
+
+def test_what_falls_just_below_is_a_candidate():
+    below = [("dog", score, 5, 5) for score in (0.59, 0.3, 0.29)]
+    found = segment(photo(), Finder(DOG, *below))
+    assert [one.title for one in found.candidates] == ["2 dog .59", "3 dog .30"]
+    assert [one.number for one in found.everything] == [1]
+    with pytest.raises(InputError, match="no number 2, there is 1 thing"):
+        found.choose("2")
+    crowd = segment(photo(), Finder(*[("dog", 0.5, place, 0) for place in range(30)]))
+    assert (len(crowd), len(crowd.candidates)) == (0, 20)
 
 
 def test_what_the_file_cut_away_is_no_part_of_a_thing():
@@ -143,10 +174,20 @@ def test_the_numbered_photo_has_its_size():
     np.testing.assert_array_equal(shown.pixels[58:], picture.pixels[58:])
 
 
-def test_the_summary_counts():
-    found = segment(photo(), Finder(LOW, HIGH, DOG))
-    assert summary(found) == "2 person, 1 dog"
-    assert summary([]) == ""
+def test_the_map_of_numbers():
+    found = segment(photo(), Finder(LOW, HIGH, DOG, ("dog", 0.7, 5, 5)))
+    numbers = found.index_map()
+    assert numbers.dtype == np.uint8
+    assert set(np.unique(numbers)) == {0, 1, 2, 3, 4}
+    for one in found:
+        shown = numbers == one.number
+        assert not (shown & ~one.mask).any()
+        assert (numbers[one.mask] > 0).all()
+    assert numbers[7, 7] == 1  # the surer one where two overlap
+    assert set(np.unique(found.choose("3").index_map())) == {0, 3}
+    many = segment(photo(), Finder(*[("dog", 0.9, place % 60, place % 40) for place in range(300)]))
+    assert many.index_map().dtype == np.uint16
+    assert many.index_map().max() > 255
 
 
 def test_a_network_has_to_be_named():

@@ -122,7 +122,8 @@ def numbers(text: str) -> tuple[float, ...]:
 
 def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:
     data = field.metadata
-    name = "--" + field.name.replace("_", "-")
+    # A word of Python's own has a `_` behind it as a field: `except_` is `--except`.
+    name = "--" + field.name.removesuffix("_").replace("_", "-")
     flags = (*data.get("flags", ()), name)
     kind = _without_none(hint)
     # A default of SUPPRESS leaves the dataclass the only place that knows defaults.

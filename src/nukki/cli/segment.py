@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nukki.cli.arguments import add_options, options_from
 from nukki.cli.network import add_fetching, loading, ready
-from nukki.cli.report import DONE, NOTHING, say
+from nukki.cli.report import DONE, NOTHING, complaint, say
 from nukki.cli.target import check_file
+from nukki.errors import NothingFound
 from nukki.pipelines.options import ReadOptions, RunOptions, SegmentOptions
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def handle(args: argparse.Namespace) -> int:
     """Run the command; gives its exit code."""
     from nukki import api
-    from nukki.pipelines.segment import check_finder, check_named
+    from nukki.pipelines.segment import check_choices, check_finder, check_named
+    from nukki.types import ClassSpec
     from nukki.zoo.catalog import card_for
+    from nukki.zoo.labels import labels_of
 
     wish, read = options_from(args, SegmentOptions), options_from(args, ReadOptions)
     run = options_from(args, RunOptions)
@@ -63,6 +66,7 @@ def handle(args: argparse.Namespace) -> int:
     target = _target(args)
     card, _ = card_for(wish.instances, wish.card)
     check_finder(card)
+    check_choices(wish.what, wish.except_, labels_of(card.classes or ClassSpec(())))
     ready(
         wish.instances,
         task=card.task,
@@ -73,16 +77,18 @@ def handle(args: argparse.Namespace) -> int:
         quiet=args.quiet,
     )
     source = sys.stdin.buffer.read() if args.photo == "-" else args.photo
+    everything = {**asdict(wish), "what": "all", "except_": None}
     found = api.segment(
-        source, **asdict(wish), **asdict(read), **loading(run), accept_licence=args.accept_licence
+        source, **everything, **asdict(read), **loading(run), accept_licence=args.accept_licence
     )
+    found, nothing = _chosen(found, wish)
     _print(args.photo, found, as_json=args.json)
     if not args.quiet:
         for note in found.picture.notes:
             say(f"note: `{args.photo}`: {note}")
     if not found:
         if not args.quiet:
-            say(_nothing(args.photo, wish.what, found))
+            say(complaint(nothing, subject=args.photo))
         return NOTHING
     if target is not None:
         found.numbered().save(target)
@@ -137,9 +143,12 @@ def _record(one: Instance) -> dict[str, Any]:
     }
 
 
-def _nothing(photo: str, what: str, found: Segmentation) -> str:
-    from nukki.pipelines.results import summary
-
-    if not found.others:
-        return f"nothing found in `{photo}` with a score of {found.min_score:g} or more"
-    return f"nothing of `{what}` found in `{photo}`; there is: {summary(found.others)}"
+def _chosen(found: Segmentation, wish: SegmentOptions) -> tuple[Segmentation, NothingFound]:
+    """What is asked for, and what to say where that is nothing."""
+    nothing = NothingFound(f"nothing found with a score of {found.min_score:g} or more")
+    if not found:
+        return found, nothing
+    try:
+        return found.choose(wish.what, except_=wish.except_), nothing
+    except NothingFound as error:
+        return replace(found, instances=(), others=found.everything), error

@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypedDict
 
 from nukki.errors import InputError
+from nukki.pipelines.grammar import parse
 
 __all__ = [
     "CallKeywords",
@@ -185,8 +186,11 @@ class SegmentOptions:
     )
     card: str | None = option(None, "card of --instances that is a file", metavar="FILE")
     what: str = option(
-        "all", "what to show: all, people, or labels between commas (person,dog)", metavar="WHAT"
+        "all",
+        "what is meant: all, people, person,dog, 2-4, largest, score>.8, … (docs/choosing.md)",
+        metavar="WHAT",
     )
+    except_: str | None = option(None, "what is left out of it, likewise", metavar="WHAT")
     min_score: float | Literal["auto"] = option(
         "auto", "leave out what is less sure, 0 to 1; auto is the network's own", metavar="SCORE"
     )
@@ -196,10 +200,9 @@ class SegmentOptions:
         if score != "auto" and not (isinstance(score, Real) and 0 <= float(score) <= 1):
             message = f"`min_score` must be auto or 0 to 1, got {score!r}"
             raise InputError(message, hint="0.5 is a usual value")
-        what: object = self.what
-        if not isinstance(what, str) or not all(word.strip() for word in what.split(",")):
-            message = f"`what` must be words between commas, got {what!r}"
-            raise InputError(message, hint="try all, people or person,dog")
+        parse(self.what)
+        if self.except_ is not None:
+            parse(self.except_, option="except")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +250,7 @@ class SegmentKeywords(TypedDict, total=False):
 
     instances: str
     card: str | None
+    except_: str | None
     min_score: float | Literal["auto"]
 
 

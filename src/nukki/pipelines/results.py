@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from os import PathLike
 from typing import Any, BinaryIO, overload
 
@@ -17,13 +18,20 @@ from nukki.io.files import write
 from nukki.io.images import Picture
 from nukki.ops.alpha import bounds, quantise
 from nukki.ops.composite import Layer, bleed, compose, cover
+from nukki.ops.foreground import estimate_foreground
 from nukki.ops.overlay import Drawn, draw
 from nukki.ops.segments import Corners, Segment
+from nukki.ops.sharpness import laplacian, reduction, sharpness
 from nukki.pipelines.backgrounds import Background, Colour, Source, background_of
+from nukki.pipelines.choice import choose
+from nukki.pipelines.grammar import parse
 from nukki.pipelines.options import Hidden
+from nukki.pipelines.terms import Everything
 from nukki.types import RGBA, Alpha, Box, Mask, Pixels
 
-__all__ = ["Cutout", "Erased", "Instance", "Segmentation", "summary"]
+__all__ = ["Cutout", "Erased", "Instance", "Segmentation"]
+
+_AROUND = 64  # pixels around a thing that its edge colours are estimated from, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +44,7 @@ class Cutout:
         alpha: (H, W) float32 in 0..1.
         confidence: 0..1, how sure the network is; absolute.
         found: Whether there is a subject at all.
-        road: How the subject was found, "salient".
+        road: How the subject was found: "salient", "instance".
         hidden: What `rgba` holds under a saved alpha of 0.
         background: What `save` puts behind the subject, if anything.
         seconds: Time of each step.
@@ -197,10 +205,12 @@ class Instance:
     Attributes:
         number: From 1 on, the surest first; it does not depend on what was asked for.
         segment: Where it is and what.
+        picture: The photo.
     """
 
     number: int
     segment: Segment
+    picture: Picture = field(repr=False)
 
     @property
     def label(self) -> str:
@@ -238,6 +248,14 @@ class Instance:
         return self.segment.mask
 
     @property
+    def alpha(self) -> Alpha:
+        """(H, W) float32 in 0..1: how much of each pixel is the thing's; made at each access.
+
+        The mask where the network draws no softer edge; the mask is where this is one half or more.
+        """
+        return self.segment.alpha
+
+    @property
     def title(self) -> str:
         """Number, label and score in a few letters: `1 person .98`."""
         return f"{self.number} {self.label} {self.short_score}"
@@ -246,6 +264,42 @@ class Instance:
     def short_score(self) -> str:
         """The score in two decimals, as tables print it: `.98`, `1.00`."""
         return f"{self.score:.2f}".removeprefix("0")
+
+    def cut(self, *, threads: int = 1) -> Cutout:
+        """This one thing cut out of its photo, with its own colours in soft edges.
+
+        Args:
+            threads: How many threads may work. The result does not depend on it.
+
+        Returns:
+            A cut-out of the photo's size; `cropped()` of it has the size of the thing.
+        """
+        started = time.perf_counter()
+        picture, alpha = self.picture, self.alpha
+        if picture.alpha is not None:
+            # What the file had cut away stays away.
+            full = np.float32(np.iinfo(picture.alpha.dtype).max)
+            alpha *= picture.alpha.astype(np.float32) / full
+        foreground = picture.pixels
+        if self.segment.soft is not None:
+            # The colours beside an edge are all that decides it: the rest of the photo is not
+            # looked at, so that forty cut-outs cost what forty people are large.
+            support = self.segment.support
+            margin = max(_AROUND, max(support.width, support.height) // 4)
+            part = support.grown(margin, *alpha.shape).slices()
+            foreground = foreground.copy()
+            beside: Pixels = picture.pixels[part]
+            foreground[part] = estimate_foreground(beside, alpha[part], threads=threads)
+        return Cutout(
+            picture=picture,
+            foreground=foreground,
+            alpha=alpha,
+            confidence=self.score,
+            found=True,
+            road="instance",
+            seconds={"colours": time.perf_counter() - started},
+            threads=threads,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,15 +310,19 @@ class Segmentation(Sequence[Instance]):
         picture: The photo.
         instances: The things.
         others: What was found and not asked for.
+        candidates: What was seen and is less sure than `min_score`, numbered on from the rest.
         network: Name of the network that found them.
-        min_score: What was less sure than this is left out.
+        labels: What it can find.
+        min_score: What was less sure than this is a candidate at most.
         seconds: Time of each step.
     """
 
     picture: Picture
     instances: tuple[Instance, ...]
     others: tuple[Instance, ...] = ()
+    candidates: tuple[Instance, ...] = ()
     network: str = ""
+    labels: tuple[str, ...] | None = None
     min_score: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -283,15 +341,62 @@ class Segmentation(Sequence[Instance]):
     def __getitem__(self, place: int | slice) -> Instance | tuple[Instance, ...]:
         return self.instances[place]
 
+    @property
+    def everything(self) -> tuple[Instance, ...]:
+        """All that was found, asked for or not, by number."""
+        return tuple(sorted((*self.instances, *self.others), key=lambda one: one.number))
+
+    def choose(self, what: str = "all", *, except_: str | None = None) -> Segmentation:
+        """The same photo's things, others of them asked for.
+
+        Args:
+            what: A choice: `people`, `2,3`, `largest dog`, …; see docs/choosing.md.
+            except_: Likewise, what is left out of it.
+
+        Returns:
+            What is meant as `instances`, the rest as `others`. `all` of nothing is nothing.
+
+        Raises:
+            InputError: If a choice is none, names a label that the network does not have, or a
+                number or a place that the photo does not have.
+            NothingFound: If nothing is meant.
+        """
+        choice = parse(what, labels=self.labels)
+        less = None if except_ is None else parse(except_, labels=self.labels, option="except")
+        every = self.everything
+        if not every and choice.terms == (Everything(),):
+            return self
+        size = self.picture.height, self.picture.width
+        kept = choose(choice, every, size, except_=less, sharpness=_sharpness(self.picture))
+        numbers = {one.number for one in kept}
+        others = tuple(one for one in every if one.number not in numbers)
+        return replace(self, instances=kept, others=others)
+
     def numbered(self) -> Picture:
         """The photo with every thing tinted, outlined, numbered and named, 8 bit sRGB."""
         things = [Drawn(one.segment, one.title, one.number) for one in self.instances]
         pixels = draw(self.picture.rgb8(), things)
         return replace(self.picture, pixels=pixels, alpha=None, icc_profile=None)
 
+    def index_map(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """(H, W): the number of the thing at each pixel, the lower one where two overlap; else 0.
 
-def summary(instances: Iterable[Instance]) -> str:
-    """How many there are of each label, the most frequent first: `2 person, 1 dog`."""
-    counts = Counter(one.label for one in instances)
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{count} {label}" for label, count in ordered)
+        uint8 where no number is above 255, else uint16.
+        """
+        last = max((one.number for one in self.instances), default=0)
+        kind = np.uint8 if last <= np.iinfo(np.uint8).max else np.uint16
+        result = np.zeros((self.picture.height, self.picture.width), kind)
+        for one in sorted(self.instances, key=lambda one: -one.number):
+            result[one.box.slices()][one.crop] = one.number
+        return result
+
+
+def _sharpness(picture: Picture) -> Callable[[Instance], float]:
+    """How sharp a thing is beside its photo; the photo is looked at when the first one is asked."""
+
+    @cache
+    def detail() -> tuple[NDArray[np.float32], int]:
+        factor = reduction(picture.height, picture.width)
+        return laplacian(picture.rgb8(reduce=factor)), factor
+
+    return lambda one: sharpness(*detail(), one.crop, one.box)

@@ -1,22 +1,33 @@
-"""Telling the things of a photo apart: find → leave out what was cut away → number → choose."""
+"""Telling the things of a photo apart: find → leave out what was cut away → number → choose.
+
+What falls just below the least score is kept as a candidate, so that nothing that was seen is lost.
+"""
 
 from __future__ import annotations
 
-import difflib
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 from nukki.errors import InputError
 from nukki.io.images import Picture
-from nukki.ops.segments import Segment, in_order, segment_of
+from nukki.ops.segments import Segment, in_order
+from nukki.pipelines.grammar import parse
 from nukki.pipelines.results import Instance, Segmentation
 from nukki.types import RGB8
 from nukki.zoo.cards import ModelCard
 
-__all__ = ["Finder", "check_finder", "check_named", "segment"]
+__all__ = [
+    "Finder",
+    "check_choices",
+    "check_finder",
+    "check_named",
+    "segment",
+    "segmentation",
+]
 
-PEOPLE = "person"  # the label that every list has for them
+_JUST_BELOW = 0.5  # of the least score: what is less sure is not looked at
+_MOST_CANDIDATES = 20
 
 
 class Finder(Protocol):
@@ -65,6 +76,7 @@ def segment(
     finder: Finder,
     *,
     what: str = "all",
+    except_: str | None = None,
     min_score: float | Literal["auto"] = "auto",
 ) -> Segmentation:
     """Find the things of a photo and choose among them.
@@ -74,67 +86,90 @@ def segment(
     Args:
         picture: The photo.
         finder: Finds them.
-        what: "all", "people", or labels between commas.
+        what: What is meant, in the language of docs/choosing.md.
+        except_: What is left out of it, likewise.
         min_score: Leave out what is less sure; "auto" is where the network's authors draw the line.
 
     Returns:
-        What was asked for; empty where there is nothing of it.
+        What was asked for. Where nothing at all was found, and all was asked for, it is empty.
 
     Raises:
-        InputError: If `what` names a label that the network does not have.
+        InputError: If a choice is none, names a label that the network does not have, or a number
+            or a place that the photo does not have.
+        NothingFound: If nothing is what was asked for.
     """
-    wanted = _wanted(what, finder)
+    check_choices(what, except_, finder.labels)  # before the work
     usual = finder.card.classes.min_score if finder.card.classes is not None else 0.0
     least = usual if min_score == "auto" else min_score
     started = time.perf_counter()
-    found = finder.predict(picture.rgb8(), min_score=least)
-    found = in_order(_visible(found, picture))
-    instances = [Instance(number, one) for number, one in enumerate(found, start=1)]
+    found = finder.predict(picture.rgb8(), min_score=least * _JUST_BELOW)
+    every = segmentation(
+        picture,
+        found,
+        min_score=least,
+        network=finder.card.name,
+        labels=finder.labels,
+        seconds={"network": time.perf_counter() - started},
+    )
+    return every.choose(what, except_=except_)
+
+
+def check_choices(what: str, except_: str | None, labels: Sequence[str]) -> None:
+    """Refuse choices that cannot be understood, before a photo is looked at.
+
+    Args:
+        what: What is meant.
+        except_: What is left out of it.
+        labels: What the network can find; empty texts stand for no thing.
+
+    Raises:
+        InputError: If one is no choice, or names a label that the network does not have.
+    """
+    parse(what, labels=labels)
+    if except_ is not None:
+        parse(except_, labels=labels, option="except")
+
+
+def segmentation(
+    picture: Picture,
+    found: Iterable[Segment],
+    *,
+    min_score: float,
+    network: str,
+    labels: Sequence[str],
+    seconds: Mapping[str, float],
+) -> Segmentation:
+    """All things of a photo, numbered: the surest is 1.
+
+    Args:
+        picture: The photo. What it has cut away itself is no part of a thing.
+        found: The things, in any order.
+        min_score: What is less sure becomes a candidate; the surest twenty of these are kept.
+        network: Name of what found them.
+        labels: What it can find.
+        seconds: Time of each step.
+    """
+    ordered = in_order(_visible(found, picture))
+    every = [Instance(number, one, picture) for number, one in enumerate(ordered, start=1)]
+    sure = sum(one.score >= min_score for one in every)
     return Segmentation(
         picture=picture,
-        instances=tuple(one for one in instances if one.label in wanted),
-        others=tuple(one for one in instances if one.label not in wanted),
-        network=finder.card.name,
-        min_score=least,
-        seconds={"network": time.perf_counter() - started},
+        instances=tuple(every[:sure]),
+        candidates=tuple(every[sure : sure + _MOST_CANDIDATES]),
+        network=network,
+        labels=tuple(label for label in labels if label),
+        min_score=min_score,
+        seconds=seconds,
     )
 
 
-def _visible(found: Iterable[Segment], picture: Picture) -> Iterable[Segment]:
+def _visible(found: Iterable[Segment], picture: Picture) -> Iterator[Segment]:
     """The things less what the file had cut away."""
     if picture.alpha is None:
         yield from found
         return
+    there = picture.alpha > 0
     for one in found:
-        there = one.crop & (picture.alpha[one.box.slices()] > 0)
-        left = segment_of(
-            there, one.box, one.size, label=one.label, score=one.score, corners=one.corners
-        )
+        left = one.within(there)
         if left is not None:
             yield left
-
-
-def _wanted(what: str, finder: Finder) -> Collection[str]:
-    """The labels that are meant."""
-    known = {label for label in finder.labels if label}
-    wanted: set[str] = set()
-    for word in (part.strip() for part in what.split(",")):
-        if word == "all":
-            wanted |= known
-        elif word == "people" and PEOPLE in known:
-            wanted.add(PEOPLE)
-        elif word in known:
-            wanted.add(word)
-        else:
-            raise _unknown(word, known, finder.card.name)
-    return wanted
-
-
-def _unknown(word: str, known: Collection[str], network: str) -> InputError:
-    message = f"`what` must be all, people or labels of `{network}`, got {word!r}"
-    near = difflib.get_close_matches(word, known, n=2)
-    if near:
-        return InputError(message, hint=f"did you mean {' or '.join(near)}?")
-    some = ", ".join(sorted(known)[:8])
-    more = ", …" if len(known) > 8 else ""
-    return InputError(message, hint=f"its labels are {some}{more}")
