@@ -29,6 +29,7 @@ __all__ = [
     "Box",
     "BoxesSpec",
     "ClassSpec",
+    "CropSpec",
     "DetectionSpec",
     "InpaintingSpec",
     "InputSpec",
@@ -293,6 +294,27 @@ class PromptSpec:
     labels: str = "labels"
     masks: str = "masks"
     scores: str = "iou"
+
+
+@dataclass(frozen=True)
+class CropSpec:
+    """The tensors of a network that is shown crops and asked by maps, as our own `pick` is.
+
+    Its card has two files: the first sees the crops, the second answers questions about them. The
+    question is (n, 4, h, w): the box, clicks on the thing, clicks beside it, and a guess of its
+    mask (see `ops.crops`).
+
+    Attributes:
+        seen: Names of what the first file gives and the second takes.
+        question: Name of the question.
+        alpha: Name of (n, 1, h, w): the thing's alpha, 0 to 1.
+        score: Name of (n,): the IoU that the mask is likely to have, 0 to 1.
+    """
+
+    seen: tuple[str, ...] = ("fine", "middle", "coarse")
+    question: str = "question"
+    alpha: str = "alpha"
+    score: str = "score"
 
 
 @dataclass(frozen=True)

