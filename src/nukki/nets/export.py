@@ -25,7 +25,10 @@ from nukki.io.files import write
 from nukki.nets.storage import compact
 from nukki.runtime.sessions import Session, get_session
 
-__all__ = ["FULL_TOLERANCE", "STORED_TOLERANCE", "Parity", "Ports", "answers", "export", "graph"]
+__all__ = [
+    "FULL_TOLERANCE", "STORED_TOLERANCE", "Distance", "Outputs", "Parity", "Ports",
+    "answers", "export", "export_shipped", "graph",
+]  # fmt: skip
 
 FULL_TOLERANCE = 1e-4  # mean absolute difference between PyTorch and the float32 file
 STORED_TOLERANCE = 1e-3  # and between that and the stored file
@@ -34,6 +37,8 @@ _LARGEST = 4096  # pixels of a side
 _MOST = 64  # pictures at once, and places in a prompt
 
 Tensors = Sequence[NDArray[np.float32]]
+Outputs = Mapping[str, NDArray[np.float32]]
+Distance = Callable[[Outputs, Outputs], float]
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Parity:
     """How far an exported file is from the network it was made of.
 
     Attributes:
-        full: Largest mean absolute difference of an output between PyTorch and the file with
-            float32 weights.
+        full: Largest distance over the pictures between PyTorch and the file with float32 weights
+            (of an alpha the mean absolute difference, of boxes see `detect_export`).
         stored: The same between PyTorch and the file as it is stored.
         halves: Tensors stored as float16.
         eighths: Tensors stored as int8.
@@ -107,19 +112,47 @@ def export(net: nn.Module, target: Path, pictures: Tensors, *, small: bool = Tru
         ModelOutputError: If the file does not compute what the network does; nothing is written.
         OutputError: If the file cannot be written.
     """
-    shipped = _Alpha(net).eval()
-    with torch.inference_mode():
-        wanted = [shipped(torch.from_numpy(picture)).numpy() for picture in pictures]
-    model = _graph(shipped)
-    full = _difference(model, pictures, wanted)
+    tolerance = STORED_TOLERANCE if small else None
+    return export_shipped(_Alpha(net), target, pictures, _SUBJECT, _distance, tolerance)
+
+
+def export_shipped(
+    shipped: nn.Module,
+    target: Path,
+    pictures: Tensors,
+    ports: Ports,
+    distance: Distance,
+    tolerance: float | None,
+) -> Parity:
+    """Write what ships of a network as ONNX, in few bytes and proven.
+
+    Args:
+        shipped: Takes `image` (n, 3, h, w) float32 and gives the outputs that the ports name; it is
+            put into evaluation mode.
+        target: The file to write; it appears whole or not at all.
+        pictures: At least one input, (1, 3, h, w) float32 of sizes that the ports allow.
+        ports: What goes in and comes out.
+        distance: Says how far the outputs for a picture are from what they should be; the file with
+            float32 weights must be within `FULL_TOLERANCE`.
+        tolerance: How far they may be with stored weights; None leaves all in float32.
+
+    Raises:
+        MissingExtra: As `export`.
+        ModelOutputError: As `export`.
+        OutputError: As `export`.
+    """
+    shipped = shipped.eval()
+    wanted = [_outputs(shipped, picture, ports.outputs) for picture in pictures]
+    model = graph(shipped, {"image": torch.zeros(2, 3, 64, 96)}, ports)
+    judge = partial(_difference, pictures=pictures, wanted=wanted, distance=distance)
+    full = judge(model)
     if not full <= FULL_TOLERANCE:
         message = f"the exported `{target.name}` is off by {full:.1e}, allowed is {FULL_TOLERANCE}"
         raise ModelOutputError(message, hint="try another version of torch or onnxscript")
     forms: Mapping[str, str] = {}
     stored = full
-    if small:
-        judge = partial(_difference, pictures=pictures, wanted=wanted)
-        model, forms, stored = compact(model, judge, STORED_TOLERANCE)
+    if tolerance is not None:
+        model, forms, stored = compact(model, judge, tolerance)
     data = model.SerializeToString()
     write(target, data)
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
@@ -127,9 +160,12 @@ def export(net: nn.Module, target: Path, pictures: Tensors, *, small: bool = Tru
     return Parity(full, stored, kinds.count("half"), kinds.count("eighth"), len(data), digest)
 
 
-def _graph(shipped: nn.Module) -> Any:
-    """The ONNX model of `subject`."""
-    return graph(shipped, {"image": torch.zeros(2, 3, 64, 96)}, _SUBJECT)
+def _outputs(shipped: nn.Module, picture: NDArray[np.float32], names: Sequence[str]) -> Outputs:
+    """What PyTorch makes of a picture."""
+    with torch.inference_mode():
+        given = shipped(torch.from_numpy(picture))
+    given = (given,) if isinstance(given, Tensor) else given
+    return {name: tensor.numpy() for name, tensor in zip(names, given, strict=True)}
 
 
 def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> Any:
@@ -228,13 +264,17 @@ def _mapped() -> Iterator[None]:
         ) from error
 
 
-def _difference(model: Any, pictures: Tensors, wanted: Tensors) -> float:
-    """Largest mean absolute difference over the pictures; infinite where a value is not finite."""
+def _difference(
+    model: Any, pictures: Tensors, wanted: Sequence[Outputs], distance: Distance
+) -> float:
+    """The largest distance over the pictures."""
     given = answers(model.SerializeToString(), [{"image": picture} for picture in pictures])
-    return max(
-        float(np.abs(answer["alpha"] - truth).mean())
-        for answer, truth in zip(given, wanted, strict=True)
-    )
+    return max(distance(answer, truth) for answer, truth in zip(given, wanted, strict=True))
+
+
+def _distance(given: Outputs, wanted: Outputs) -> float:
+    """Mean absolute difference of the alphas."""
+    return float(np.abs(given["alpha"] - wanted["alpha"]).mean())
 
 
 def answers(
