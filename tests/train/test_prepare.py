@@ -14,7 +14,8 @@ import pytest
 
 from nukki.errors import InputError, OutputError
 from nukki.train import prepare
-from nukki.train.prepare import Wishes, check_prepared, prepare_data
+from nukki.train.prepare import Wishes, prepare_data
+from nukki.train.prepared import check_prepared
 from nukki.train.sets import SETS
 from training_sets import (
     coco,

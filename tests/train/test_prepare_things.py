@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from nukki.errors import InputError
-from nukki.train.prepare import Wishes, check_prepared, prepare_data
+from nukki.train.prepare import Wishes, prepare_data
+from nukki.train.prepared import check_prepared
 from nukki.train.things import find_things, load_things
 from training_sets import coco, coded, pairs, photo, square, tree, write_folder
 

@@ -13,9 +13,7 @@ its name at the end, so TO is there whole or not at all.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
-import json
 import secrets
 import shutil
 from collections import Counter
@@ -28,19 +26,26 @@ from typing import Any, Protocol
 import PIL
 
 import nukki
-from nukki.errors import InputError, LimitExceeded, OutputError
+from nukki.errors import InputError, LimitExceeded
 from nukki.train.coco import ANNOTATIONS, joined
 from nukki.train.pairs import Item, Listing, Pair
+from nukki.train.prepared import (
+    FORMAT,
+    RECORD,
+    VERSION,
+    Files,
+    as_text,
+    check_prepared,
+    described,
+    unwritable,
+)
 from nukki.train.sets import TASKS, PhotoSet, Task, listing_of, own_set
 from nukki.train.sources import Source, open_source
 
-__all__ = ["RECORD", "Watch", "Wishes", "check_prepared", "prepare_data"]
+__all__ = ["Watch", "Wishes", "prepare_data"]
 
-RECORD = "prepared.json"
-_FORMAT, _VERSION = "nukki-prepared", 1
 _SPLITS = ("train", "validate", "held")
 _VALIDATED = "duts"  # the set that is validated on, by names
-_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # file managers leave these
 _HINT = "mend or remove it, or give --skip-bad to pass over such pictures and count them"
 
 
@@ -116,7 +121,7 @@ def prepare_data(
         with _beside(to) as folder:
             files = _build(parts, folder, wishes, watch or _unwatched)
             record = _record(wishes.task, parts, files, None if names is None else names[1])
-            _write(folder, RECORD, _as_text(record), None)
+            _write(folder, RECORD, as_text(record), None)
             _settle(folder, to)
     return record
 
@@ -245,7 +250,7 @@ def _write(folder: Path, name: str, data: bytes, files: dict[str, tuple[int, str
         with path.open("xb") as file:
             file.write(data)
     except (OSError, ValueError) as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     if files is not None:
         files[name] = (len(data), hashlib.sha256(data).hexdigest())
 
@@ -253,22 +258,17 @@ def _write(folder: Path, name: str, data: bytes, files: dict[str, tuple[int, str
 def _record(
     task: Task,
     parts: Sequence[_Part],
-    files: Mapping[str, tuple[int, str]],
+    files: Files,
     validate: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    sizes = {path: size for path, (size, _) in files.items()}
-    contents = "".join(f"{path}\t{digest}\n" for path, (_, digest) in sorted(files.items()))
     return {
-        "format": _FORMAT,
-        "version": _VERSION,
+        "format": FORMAT,
+        "version": VERSION,
         "task": task,
         "made_by": {"nukki": nukki.__version__, "pillow": PIL.__version__},
         "sets": {part.photos.name: _told(part) for part in parts},
         "validate": validate,
-        "files": len(files),
-        "bytes": sum(sizes.values()),
-        "names_and_sizes": _digest(sizes),
-        "contents": _sha256(contents),
+        **described(files),
     }
 
 
@@ -293,60 +293,7 @@ def _grouped(left_out: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     return [{"reason": reason, "names": sorted(names)} for reason, names in groups.items()]
 
 
-def _digest(sizes: Mapping[str, int]) -> str:
-    """The sha256 of lines `PATH, tab, SIZE` in the order of the paths."""
-    lines = "".join(f"{path}\t{size}\n" for path, size in sorted(sizes.items()))
-    return _sha256(lines)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _as_text(record: Mapping[str, Any]) -> bytes:
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace")  # names need not be valid Unicode
-
-
 # --- the folder
-
-
-def check_prepared(folder: Path) -> dict[str, Any]:
-    """What `prepared.json` says, if the folder still holds just that (by names and sizes).
-
-    Args:
-        folder: What `prepare_data` made.
-
-    Raises:
-        InputError: If there is no such record, or files are missing, added or of another size.
-    """
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_bytes())
-        known = record["format"], record["version"], record["names_and_sizes"]
-        sizes = _sizes(folder)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        message = f"`{folder}` is no prepared data: `{RECORD}` is not there or cannot be read"
-        raise InputError(message, hint="make it by `nukki data prepare`") from error
-    if known[:2] != (_FORMAT, _VERSION):
-        message = f"`{path}` is of the format {known[:2]}, expected {(_FORMAT, _VERSION)}"
-        raise InputError(message, hint="make it anew by `nukki data prepare`")
-    if known[2] != _digest(sizes):
-        message = (
-            f"`{folder}` is not what its `{RECORD}` says: "
-            f"files were added, removed or changed ({len(sizes)} of {record.get('files')})"
-        )
-        raise InputError(message, hint="make it anew in another folder by `nukki data prepare`")
-    return dict(record)
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of every file under the folder but the record, by path."""
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in folder.rglob("*")
-        if path.name not in _LITTER and path != folder / RECORD and not path.is_dir()
-    }
 
 
 def _check_target(to: Path, *, overwrite: bool) -> None:
@@ -359,7 +306,7 @@ def _check_target(to: Path, *, overwrite: bool) -> None:
         if not to.exists() or (to.is_dir() and not any(to.iterdir())):
             return
     except OSError as error:
-        raise _unwritable(to, error) from error
+        raise unwritable(to, error) from error
     if not to.is_dir():
         message = f"`{to}` is a file: expected a folder to make"
         raise InputError(message, hint="give --to another name")
@@ -381,7 +328,7 @@ def _beside(to: Path) -> Iterator[Path]:
         to.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
     except OSError as error:
-        raise _unwritable(to, error) from error
+        raise unwritable(to, error) from error
     try:
         yield folder
     finally:
@@ -401,12 +348,5 @@ def _settle(folder: Path, to: Path) -> None:
                 old.rename(to)
             raise
     except OSError as error:
-        raise _unwritable(to, error) from error
+        raise unwritable(to, error) from error
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _unwritable(path: Path, error: Exception) -> OutputError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    hint = "free some space on the disk" if full else "choose a folder that you may write to"
-    return OutputError(f"`{path}` cannot be written: {reason}; nothing was made", hint=hint)

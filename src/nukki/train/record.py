@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import nukki
 from nukki.errors import InputError
 from nukki.io.files import write
-from nukki.train.prepare import RECORD, check_prepared
+from nukki.train.prepared import RECORD, check_prepared
 from nukki.train.recipe import Recipe
 from nukki.train.stream import Stream
 
