@@ -60,6 +60,48 @@ def test_a_tensor_that_reacts_to_rounding_stays_whole(tmp_path, value):
     assert (names(stored), forms, error) == ({"big", "small.half"}, {"small": "half"}, 0.0)
 
 
+def test_small_tensors_are_judged_together_and_the_one_that_reacts_is_found(tmp_path):
+    """Thirty beside a large one; the judgement is that of the file."""
+    shape = (10, 10)
+    weights = {f"w{number}": np.full(shape, number, np.float32) for number in range(30)}
+    weights["w17"] += 2048.5
+    sizes = []
+
+    def judge(model):
+        sizes.append(len(model.SerializeToString()))
+        return judged(model)
+
+    large = onnx.numpy_helper.from_array(np.zeros((400, 400), np.float32), "large")
+    model = model_of(**weights)
+    model.graph.initializer.append(large)
+    judged = judge_by(tmp_path, sum(weights.values()))
+    stored, forms, error = compact(model, judge, 0.1)
+    halves = {name for name, form in forms.items() if form == "half"}
+    assert halves == set(weights) - {"w17"}
+    assert forms["large"] == "eighth"
+    assert error == judged(stored) == 0
+    assert len(stored.SerializeToString()) == min(sizes)
+    assert len(sizes) < 30
+
+
+@settings(deadline=None, max_examples=20)
+@given(harms=st.lists(st.integers(0, 40), min_size=5, max_size=40), tolerance=st.integers(0, 300))
+def test_no_choice_of_equal_tensors_stores_more_of_them(harms, tolerance):
+    """Where harms add up, and each tensor is judged once and then a few choices."""
+    weights = {f"w{number}": np.zeros((10, 10), np.float32) for number in range(len(harms))}
+    judged = []
+
+    def judge(model):
+        taken = [name for name in names(model) if name.endswith(".half")]
+        judged.append(sum(harms[int(name[1:-5])] for name in taken))
+        return judged[-1]
+
+    _, forms, error = compact(model_of(**weights), judge, tolerance)
+    assert len(forms) == (np.cumsum(sorted(harms)) <= tolerance).sum()
+    assert error == sum(harms[int(name[1:])] for name in forms) <= tolerance
+    assert len(judged) <= len(harms) + 15
+
+
 def test_few_values_are_left_alone(tmp_path):
     weights = np.ones((8, 8), np.float32)
     stored, forms, _ = compact(model_of(w=weights), judge_by(tmp_path, weights), 1.0)

@@ -8,7 +8,9 @@ tensor may be stored as is decided by the outputs on pictures, not by its values
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 __all__ = ["SUFFIXES", "compact", "halved", "stored_weights"]
 
 Form = Literal["half", "eighth"]
+Forms = dict[str, Form]
 Judge = Callable[[Any], float]
 
 SUFFIXES = (".half", ".eighth", ".scale")
@@ -25,7 +28,7 @@ _WORTH_EIGHTH = 1 << 15
 _EIGHTH_SHARE = 0.1  # of the tolerance: what a single tensor in int8 may cost
 
 
-def compact(model: Any, judge: Judge, tolerance: float) -> tuple[Any, dict[str, Form], float]:
+def compact(model: Any, judge: Judge, tolerance: float) -> tuple[Any, Forms, float]:
     """The model in as few bytes as the tolerance allows.
 
     Args:
@@ -38,25 +41,113 @@ def compact(model: Any, judge: Judge, tolerance: float) -> tuple[Any, dict[str, 
         Where not even one tensor can be stored otherwise, the model as it was.
     """
     sizes = _sizes(model)
-    forms: dict[str, Form] = dict.fromkeys(sizes, "half")
-    error = judge(_stored(model, forms))
-    if error > tolerance:
-        # What one tensor alone does when only it is halved, for each value in it.
-        harm = {name: judge(_stored(model, {name: "half"})) / sizes[name] for name in sizes}
-        for name in sorted(harm, key=lambda name: -harm[name]):
-            del forms[name]
-            error = judge(_stored(model, forms))
-            if error <= tolerance:
-                break
-    candidates = [name for name in forms if sizes[name] >= _WORTH_EIGHTH]
-    harm = {name: judge(_stored(model, {**forms, name: "eighth"})) - error for name in candidates}
-    for name in sorted(candidates, key=lambda name: harm[name] / sizes[name]):
-        if harm[name] > _EIGHTH_SHARE * tolerance:
+    storing = _Storing(sizes, lambda forms: judge(_stored(model, forms)), tolerance)
+    everything: Forms = dict.fromkeys(sizes, "half")
+    if not storing.take([everything]):
+        storing.take_best([dict.fromkeys(names, "half") for names in _groups(sizes)], math.inf)
+    large = [name for name in storing.forms if sizes[name] >= _WORTH_EIGHTH]
+    storing.take_best([{name: "eighth"} for name in large], _EIGHTH_SHARE * tolerance)
+    return _stored(model, storing.forms), storing.forms, storing.error
+
+
+class _Storing:
+    """Which form each tensor is stored in so far, and what that costs.
+
+    A step is a few tensors in a smaller form.
+
+    Attributes:
+        forms: Of the tensors that are not float32.
+        error: The judgement of them.
+    """
+
+    def __init__(
+        self, sizes: Mapping[str, int], judged: Callable[[Forms], float], tolerance: float
+    ) -> None:
+        self._sizes = sizes
+        self._judged = judged
+        self._tolerance = tolerance
+        self.forms: Forms = {}
+        self.error = math.inf
+
+    def take(self, steps: Sequence[Forms]) -> bool:
+        """Take all steps, if the tolerance allows them together."""
+        forms = self._with(steps)
+        error = self._judged(forms)
+        if error <= self._tolerance:
+            self.forms, self.error = forms, error
+            return True
+        return False
+
+    def take_best(self, steps: Sequence[Forms], most: float) -> None:
+        """Take the steps that do the least harm for each value, as many as are allowed together.
+
+        Each is judged once, alone; how many go together is found by halving. The first that does
+        not go is left out, or taken apart where it is of several tensors, and the rest gone on with
+        until one does not go at once.
+
+        Args:
+            steps: They do not share tensors.
+            most: Harm that a step may do alone.
+        """
+        if not self.forms:
+            self.error = self._judged({})
+        rest = self._rated(steps, most)
+        while rest:
+            taken = self._take_first([step for _, step in rest])
+            refused, rest = rest[taken : taken + 1], rest[taken + 1 :]
+            parts = self._rated(_apart(refused[0][1]), most) if refused else []
+            if taken == 0 and not parts:
+                return
+            rest = sorted([*rest, *parts], key=itemgetter(0))
+
+    def _rated(self, steps: Sequence[Forms], most: float) -> list[tuple[float, Forms]]:
+        """The steps that do not do too much harm, each after its harm for a value, least first."""
+        harm = [self._judged(self._with([step])) - self.error for step in steps]
+        rated = [
+            (one / sum(self._sizes[name] for name in step), step)
+            for one, step in zip(harm, steps, strict=True)
+            if one <= most
+        ]
+        return sorted(rated, key=itemgetter(0))
+
+    def _take_first(self, steps: Sequence[Forms]) -> int:
+        """Take the longest beginning that is allowed, if harm grows with it; how many they are."""
+        good, bad, tried = 0, len(steps) + 1, len(steps)
+        while good + 1 < bad:
+            if self.take(steps[good:tried]):
+                good = tried
+            else:
+                bad = tried
+            tried = (good + bad) // 2
+        return good
+
+    def _with(self, steps: Sequence[Forms]) -> Forms:
+        return {**self.forms, **{name: form for step in steps for name, form in step.items()}}
+
+
+def _groups(sizes: Mapping[str, int]) -> list[list[str]]:
+    """Tensors that are judged together: small ones, up to a hundredth of all values."""
+    enough = sum(sizes.values()) // 100
+    groups: list[list[str]] = []
+    small: list[str] = []
+    count = 0
+    for name, size in sizes.items():
+        if size > enough:
+            groups.append([name])
             continue
-        tried = judge(_stored(model, {**forms, name: "eighth"}))
-        if tried <= tolerance:
-            forms[name], error = "eighth", tried
-    return _stored(model, forms), forms, error
+        if count + size > enough:
+            groups.append(small)
+            small, count = [], 0
+        small.append(name)
+        count += size
+    return [*groups, small] if small else groups
+
+
+def _apart(step: Forms) -> list[Forms]:
+    """The halves of a step; none of a single tensor."""
+    tensors = list(step.items())
+    middle = len(tensors) // 2
+    return [dict(tensors[:middle]), dict(tensors[middle:])] if middle else []
 
 
 def halved(model: Any) -> Any:
