@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import frozen
@@ -72,6 +72,7 @@ def test_shapes_that_do_not_go_together():
         Boxes(FIRST.corners[:, :3], FIRST.scores, FIRST.classes)
 
 
+@settings(deadline=None)
 @given(things, st.randoms())
 def test_the_order_does_not_depend_on_the_order(given_rows, random):
     mixed = random.sample(given_rows, len(given_rows))
@@ -85,6 +86,7 @@ def test_ties_go_by_top_then_left_then_class():
     assert found.in_order().classes.tolist() == [1, 2, 0]
 
 
+@settings(deadline=None)
 @given(things, things)
 def test_matrices_agree_with_single_boxes(first, second):
     one, other = boxes(first).corners, boxes(second).corners

@@ -70,13 +70,17 @@ class Boxes:
         there = (corners[:, 2:] > corners[:, :2]).all(axis=1)
         return Boxes(corners[there], self.scores[there], self.classes[there])
 
-    def in_order(self) -> Boxes:
-        """The surest first; of equally sure ones by top, left, class, bottom, right.
+    def order(self) -> NDArray[np.intp]:
+        """Numbers of the boxes, the surest first; equally sure ones by top, left, class and size.
 
-        The order of the boxes that went in does not matter but where two are equal in everything.
+        The order in which the boxes came does not matter but where two are equal in everything.
         """
         left, top, right, bottom = self.corners.T
-        return self.chosen(np.lexsort((right, bottom, self.classes, left, top, -self.scores)))
+        return np.lexsort((right, bottom, self.classes, left, top, -self.scores))
+
+    def in_order(self) -> Boxes:
+        """The boxes in their `order`."""
+        return self.chosen(self.order())
 
 
 def no_boxes() -> Boxes:
