@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nukki.batch.plan import _named, _Wish, plan
+from nukki.batch.plan import _named, _Wish, plan, sources
 from nukki.errors import InputError
 
 
@@ -261,3 +261,30 @@ def test_no_two_results_share_a_file_and_none_is_a_picture(names, beside):
     targets = [str(item.target).casefold() for item in items]
     assert len(set(targets)) == len(targets)
     assert not set(targets) & {str(wish.source).casefold() for wish in wishes}
+
+
+def test_pictures_without_results(tmp_path):
+    for name in ("p/a.png", "p/sub/b.jpg", "p/masks/a.png", "p-cut/a.png", "p/x.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    both = [str(tmp_path / "p"), str(tmp_path / "p-cut")]
+    planned = sources(both, apart=[str(tmp_path / "p/masks")])
+    told = [item.source.relative_to(tmp_path).as_posix() for item in planned.items]
+    assert told == ["p/a.png", "p/sub/b.jpg", "p-cut/a.png"]
+    assert {item.target for item in planned.items} == {None}
+    assert [skip.path.name for skip in planned.skipped] == ["x.txt"]
+    assert not planned.single
+    assert sources([str(tmp_path / "p/a.png")]).single
+    with pytest.raises(InputError, match="is the input and the output folder"):
+        sources(both, apart=both[:1])
+
+
+def test_further_folders_of_results_are_not_read(tmp_path):
+    for name in ("p/a.png", "p/masks/a.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    folder, apart = str(tmp_path / "p"), [str(tmp_path / "p/masks")]
+    (item,) = plan([folder], str(tmp_path / "out"), apart=apart).items
+    assert item.source == tmp_path / "p/a.png"

@@ -130,7 +130,7 @@ def test_other_pictures(nukki, place, three, kind, capsys):
         (["--what", "at:64,0"], "the point lies outside the photo, which has 64 × 48 pixels"),
         (["--min-score", "1.5"], "`min_score` must be auto or 0 to 1"),
         (["--min-score", "much"], "must be a number"),
-        (["-o", "a.png"], "`a.png` is what is read"),
+        (["-o", "a.png"], "`a.png` is the picture that is read"),
         (["-o", "there.png"], "`there.png` is there already"),
         (["-o", "n.docx"], "docx"),
     ],

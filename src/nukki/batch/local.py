@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from nukki.batch.outcome import Outcome, failure
 from nukki.batch.plan import Item
 
 __all__ = ["run"]
 
+Job = TypeVar("Job", bound=Item)
+
 # How often a wait looks up: on Windows Ctrl-C is not seen inside a wait for a lock.
 _LOOK_UP_SECONDS = 0.2
 
 
 def run(
-    items: Iterable[Item], work: Callable[[Item], Outcome], *, jobs: int = 1
+    items: Iterable[Job], work: Callable[[Job], Outcome], *, jobs: int = 1
 ) -> Iterator[Outcome]:
     """Do `work` on every item, `jobs` at a time, and give the outcomes in the order of the items.
 
@@ -37,7 +40,7 @@ def run(
         KeyboardInterrupt: If the user stops: nothing new is started, what runs is finished.
     """
     pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="nukki-batch")
-    waiting: deque[tuple[Item, Future[Outcome]]] = deque()
+    waiting: deque[tuple[Job, Future[Outcome]]] = deque()
     try:
         for item in items:
             waiting.append((item, pool.submit(work, item)))

@@ -16,7 +16,7 @@ import glob
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -24,7 +24,7 @@ from pathlib import Path
 from nukki.errors import InputError
 from nukki.io.sniff import PICTURES
 
-__all__ = ["Item", "Plan", "Skip", "plan"]
+__all__ = ["Item", "Plan", "Skip", "plan", "sources"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,13 @@ class _Wish:
     folder: Path
 
 
-def plan(inputs: Sequence[str], output: str | None = None, *, ending: str = ".png") -> Plan:
+def plan(
+    inputs: Sequence[str],
+    output: str | None = None,
+    *,
+    ending: str = ".png",
+    apart: Sequence[str] = (),
+) -> Plan:
     """Say what would be read and written.
 
     Args:
@@ -96,6 +102,7 @@ def plan(inputs: Sequence[str], output: str | None = None, *, ending: str = ".pn
             a slash); "-" for standard output. None puts results beside the pictures, and those of
             a folder `photos` in `photos-cut`.
         ending: What names of results end in, from after the stem: ".png", "-mask.png".
+        apart: Further folders of results; no picture is read from them either.
 
     Raises:
         InputError: If inputs and output do not go together, or the result would replace a picture
@@ -106,7 +113,30 @@ def plan(inputs: Sequence[str], output: str | None = None, *, ending: str = ".pn
     paths = [path for word in inputs for path in _expanded(word)]
     if len(paths) == 1 and not paths[0].is_dir():
         return _one(paths[0], output, ending)
-    return _many(paths, output, ending)
+    return _many(paths, output, ending, apart)
+
+
+def sources(inputs: Sequence[str], *, apart: Sequence[str] = ()) -> Plan:
+    """Say what would be read, where no picture is written for it: targets are None.
+
+    Args:
+        inputs: As for `plan`.
+        apart: Folders of other results; no picture is read from them.
+
+    Raises:
+        InputError: If an input is one of these folders.
+    """
+    if "-" in inputs:
+        return _piped(inputs, None)
+    paths = [path for word in inputs for path in _expanded(word)]
+    if len(paths) == 1 and not paths[0].is_dir():
+        return Plan((Item(paths[0], None),), single=True)
+    skipped: list[Skip] = []
+    unreadable: list[Skip] = []
+    outputs = {_key(Path(folder)) for folder in apart}
+    wishes = _wishes({path: path for path in paths}, outputs, skipped, unreadable)
+    items = tuple(Item(wish.source, None) for wish in _once(wishes, skipped))
+    return Plan(items, tuple(skipped), tuple(unreadable))
 
 
 def _piped(inputs: Sequence[str], output: str | None) -> Plan:
@@ -135,15 +165,26 @@ def _one(source: Path, output: str | None, ending: str) -> Plan:
     return Plan(tuple(items), single=True, folder=None if output is None else folder)
 
 
-def _many(paths: Sequence[Path], output: str | None, ending: str) -> Plan:
+def _many(paths: Sequence[Path], output: str | None, ending: str, apart: Sequence[str]) -> Plan:
     _check_folder(output)
     skipped: list[Skip] = []
     unreadable: list[Skip] = []
-    wishes: list[_Wish] = []
     roots = {path: _root(path, output, len(paths)) for path in paths}
     outputs = {_key(root) for path, root in roots.items() if path.is_dir()}
+    outputs |= {_key(Path(folder)) for folder in apart}
     if output is not None:
         outputs.add(_key(Path(output)))
+    wishes = _wishes(roots, outputs, skipped, unreadable)
+    items = _named(_once(wishes, skipped), ending)
+    folder = None if output is None else Path(output)
+    return Plan(tuple(items), tuple(skipped), tuple(unreadable), folder=folder)
+
+
+def _wishes(
+    roots: Mapping[Path, Path], outputs: set[str], skipped: list[Skip], unreadable: list[Skip]
+) -> list[_Wish]:
+    """The pictures of every input with the folders of their results."""
+    wishes: list[_Wish] = []
     for path, root in roots.items():
         if not path.is_dir():
             wishes.append(_Wish(path, root))
@@ -155,9 +196,7 @@ def _many(paths: Sequence[Path], output: str | None, ending: str) -> Plan:
             _Wish(source, root / source.parent.relative_to(path))
             for source in _walk(path, outputs, skipped, unreadable)
         ]
-    items = _named(_once(wishes, skipped), ending)
-    folder = None if output is None else Path(output)
-    return Plan(tuple(items), tuple(skipped), tuple(unreadable), folder=folder)
+    return wishes
 
 
 def _check_folder(output: str | None) -> None:

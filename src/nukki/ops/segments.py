@@ -101,6 +101,13 @@ class Segment:
         return self.crop.view(np.uint8) * np.uint8(255) if self.soft is None else self.soft.crop
 
     @property
+    def grey(self) -> Levels:
+        """The alpha as a grey picture of the photo's size, (H, W) uint8; made at each access."""
+        whole = np.zeros(self.size, np.uint8)
+        whole[self.support.slices()] = self.levels
+        return whole
+
+    @property
     def alpha(self) -> Alpha:
         """(H, W) float32 of the photo's size: the soft alpha, or the mask; made at each access."""
         whole = np.zeros(self.size, np.float32)
