@@ -130,8 +130,8 @@ def test_annotations_of_another_form(tmp_path, bad):
 
 
 def test_large_photos_without_masks_are_made_smaller(tmp_path):
-    files = {f"coco/train2017/{n}.jpg": coded(photo(1000, 500), "JPEG") for n in range(3)}
-    files["coco/train2017/3.jpg"] = coded(photo(60, 80), "JPEG")
+    files = {f"coco/test2017/{n}.jpg": coded(photo(1000, 500), "JPEG") for n in range(3)}
+    files["coco/test2017/3.jpg"] = coded(photo(60, 80), "JPEG")
     sources = {"openimages": write_folder(tmp_path / "open", files)}
     prepare_data(
         Wishes(task="things", sources=sources, commits={"openimages": None}), tmp_path / "made"
@@ -143,7 +143,7 @@ def test_large_photos_without_masks_are_made_smaller(tmp_path):
         if path != "prepared.json"
     }
     assert sizes == {
-        "held/openimages/images/0.jpg": (800, 400),
+        "train/openimages/images/0.jpg": (800, 400),
         "train/openimages/images/1.jpg": (800, 400),
         "train/openimages/images/2.jpg": (800, 400),
         "train/openimages/images/3.jpg": (60, 80),

@@ -27,7 +27,7 @@ SETS = {
     "coco": (_ZIP, "photos of COCO: images/ and instances.json"),
     "matting": (_ZIP, "hair, fur, nets with soft alphas: images/ and masks/"),
     "places": (_ZIP, "places without a subject: photos at the top"),
-    "openimages": (_GIT, "photos to find things in: the repository with coco/train2017"),
+    "openimages": (_GIT, "photos to find things in: the repository with coco/test2017"),
 }
 _FROM_GIT = tuple(name for name, (kind, _) in SETS.items() if kind == _GIT)
 _EPILOG = """\
