@@ -36,7 +36,8 @@ def export(
         OutputError: If the file cannot be written.
     """
     tolerance = STORED_TOLERANCE if small else None
-    return export_shipped(Detector(net), target, pictures, PORTS, distance, tolerance)
+    shown = [{"image": picture} for picture in pictures]
+    return export_shipped(Detector(net), target, shown, PORTS, distance, tolerance)
 
 
 def distance(given: Outputs, wanted: Outputs) -> float:

@@ -37,6 +37,7 @@ _LARGEST = 4096  # pixels of a side
 _MOST = 64  # pictures at once, and places in a prompt
 
 Tensors = Sequence[NDArray[np.float32]]
+Inputs = Mapping[str, NDArray[np.float32]]
 Outputs = Mapping[str, NDArray[np.float32]]
 Distance = Callable[[Outputs, Outputs], float]
 
@@ -69,7 +70,7 @@ class Ports:
 
     Attributes:
         inputs: The sizes of each input by its name; those called "n", "h", "w" and "p" (pictures,
-            height, width, places) are free, and the same in all inputs.
+            height, width, places) are free, and the same in all inputs; "h/4" is a part of one.
         outputs: Names of the outputs.
         multiple: Height and width are multiples of this.
         least: The shortest side that the network takes.
@@ -113,13 +114,14 @@ def export(net: nn.Module, target: Path, pictures: Tensors, *, small: bool = Tru
         OutputError: If the file cannot be written.
     """
     tolerance = STORED_TOLERANCE if small else None
-    return export_shipped(_Alpha(net), target, pictures, _SUBJECT, _distance, tolerance)
+    shown = [{"image": picture} for picture in pictures]
+    return export_shipped(_Alpha(net), target, shown, _SUBJECT, _distance, tolerance)
 
 
 def export_shipped(
     shipped: nn.Module,
     target: Path,
-    pictures: Tensors,
+    shown: Sequence[Inputs],
     ports: Ports,
     distance: Distance,
     tolerance: float | None,
@@ -127,10 +129,10 @@ def export_shipped(
     """Write what ships of a network as ONNX, in few bytes and proven.
 
     Args:
-        shipped: Takes `image` (n, 3, h, w) float32 and gives the outputs that the ports name; it is
+        shipped: Takes the inputs and gives the outputs that the ports name, in their order; it is
             put into evaluation mode.
         target: The file to write; it appears whole or not at all.
-        pictures: At least one input, (1, 3, h, w) float32 of sizes that the ports allow.
+        shown: At least one set of inputs by name, float32, of sizes that the ports allow.
         ports: What goes in and comes out.
         distance: Says how far the outputs for a picture are from what they should be; the file with
             float32 weights must be within `FULL_TOLERANCE`.
@@ -142,9 +144,9 @@ def export_shipped(
         OutputError: As `export`.
     """
     shipped = shipped.eval()
-    wanted = [_outputs(shipped, picture, ports.outputs) for picture in pictures]
-    model = graph(shipped, {"image": torch.zeros(2, 3, 64, 96)}, ports)
-    judge = partial(_difference, pictures=pictures, wanted=wanted, distance=distance)
+    wanted = [_outputs(shipped, inputs, ports) for inputs in shown]
+    model = graph(shipped, _example(ports), ports)
+    judge = partial(_difference, shown=shown, wanted=wanted, distance=distance)
     full = judge(model)
     if not full <= FULL_TOLERANCE:
         message = f"the exported `{target.name}` is off by {full:.1e}, allowed is {FULL_TOLERANCE}"
@@ -160,12 +162,34 @@ def export_shipped(
     return Parity(full, stored, kinds.count("half"), kinds.count("eighth"), len(data), digest)
 
 
-def _outputs(shipped: nn.Module, picture: NDArray[np.float32], names: Sequence[str]) -> Outputs:
-    """What PyTorch makes of a picture."""
+def _outputs(shipped: nn.Module, inputs: Inputs, ports: Ports) -> Outputs:
+    """What PyTorch makes of inputs."""
     with torch.inference_mode():
-        given = shipped(torch.from_numpy(picture))
+        given = shipped(*(torch.from_numpy(inputs[name]) for name in ports.inputs))
     given = (given,) if isinstance(given, Tensor) else given
-    return {name: tensor.numpy() for name, tensor in zip(names, given, strict=True)}
+    return {name: tensor.numpy() for name, tensor in zip(ports.outputs, given, strict=True)}
+
+
+_EXAMPLE = {"n": 2, "h": 64, "w": 96, "p": 3}  # sizes that a graph is traced at
+
+
+def _example(ports: Ports) -> dict[str, Tensor]:
+    """Inputs of the sizes that a graph is traced at."""
+    found = {}
+    for name, sizes in ports.inputs.items():
+        parts = [(size, 1) if isinstance(size, int) else _part(size) for size in sizes]
+        whole = [
+            size // part if isinstance(size, int) else _EXAMPLE[size] // part
+            for size, part in parts
+        ]
+        found[name] = torch.zeros(whole)
+    return found
+
+
+def _part(size: str) -> tuple[str, int]:
+    """The side and the part of it: of "h/4" h and 4, of "h" h and 1."""
+    name, _, divisor = size.partition("/")
+    return name, int(divisor or 1)
 
 
 def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> Any:
@@ -213,13 +237,18 @@ def _free_sizes(names: Sequence[str], ports: Ports) -> tuple[dict[int, Any], ...
     """Which axes of each input are free, as torch.export wants it."""
     size = torch.export.Dim
     limits = {"min": -(-ports.least // ports.multiple), "max": _LARGEST // ports.multiple}
-    sides = {name: size(name, **limits) for name in ("h", "w")}
-    if ports.multiple > 1:
-        sides = {name: ports.multiple * side for name, side in sides.items()}
+    steps = {name: size(name, **limits) for name in ("h", "w")}
     counts = {name: size(name, min=1, max=_MOST) for name in ("n", "p")}
-    free = {**counts, **sides}
+
+    def free(one: str) -> Any:
+        name, part = _part(one)
+        factor = ports.multiple // part
+        return (
+            counts[name] if name in counts else factor * steps[name] if factor > 1 else steps[name]
+        )
+
     return tuple(
-        {axis: free[one] for axis, one in enumerate(ports.inputs[name]) if isinstance(one, str)}
+        {axis: free(one) for axis, one in enumerate(ports.inputs[name]) if isinstance(one, str)}
         for name in names
     )
 
@@ -265,10 +294,10 @@ def _mapped() -> Iterator[None]:
 
 
 def _difference(
-    model: Any, pictures: Tensors, wanted: Sequence[Outputs], distance: Distance
+    model: Any, shown: Sequence[Inputs], wanted: Sequence[Outputs], distance: Distance
 ) -> float:
-    """The largest distance over the pictures."""
-    given = answers(model.SerializeToString(), [{"image": picture} for picture in pictures])
+    """The largest distance over what is shown."""
+    given = answers(model.SerializeToString(), shown)
     return max(distance(answer, truth) for answer, truth in zip(given, wanted, strict=True))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nukki.errors import InputError, NukkiError
-from nukki.nets.export import Ports
-from nukki.nets.pick import ASKED, PickDecoder, PickEncoder, PickNet
+from nukki.nets.pick import PickNet
+from nukki.nets.pick_export import export
 from nukki.nets.weights import start_from
 from nukki.ops.crops import cropped, frame_around, question, whole
 from nukki.ops.metrics import inside, iou
 from nukki.train.asking import points_on
 from nukki.train.kinds import Exported, Kind, Measure
 from nukki.train.losses import subject_loss
-from nukki.train.picking import PickStream, named
+from nukki.train.picking import PickStream
 from nukki.train.recipe import Recipe
+from nukki.train.staging import named
 from nukki.train.stream import BAD_HINT
 from nukki.train.things import Photo, Thing, find_things, load_things
 from nukki.types import RGB8, Point
@@ -34,15 +34,6 @@ _MOST = 6  # things of a photo that are judged
 _LEAST = 16.0  # pixels of the shorter side of a thing that is judged
 # `subject`'s layers that have another shape here.
 _OTHER_SHAPE = ("lat.4.weight",)
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """A crop, a question about it and the answer, all on the grid."""
-
-    picture: NDArray[np.float32]
-    question: NDArray[np.float32]
-    answer: NDArray[np.bool_]
 
 
 class _Pick(Kind[Photo]):
@@ -119,39 +110,11 @@ class _Pick(Kind[Photo]):
         if not isinstance(net, PickNet):
             message = f"`{type(net).__name__}` is no PickNet"
             raise TypeError(message)
-        from nukki.nets.export import export_graph
-
-        net.eval()
         pictures, questions = _compared(shown, recipe.grid, skip_bad=skip_bad)
-        encoder, decoder = PickEncoder(net), PickDecoder(net)
-        names = ("fine", "middle", "coarse")
-        with torch.inference_mode():
-            seen = [[one.numpy() for one in encoder(torch.from_numpy(x))] for x in pictures]
         first = folder / f"{recipe.name}.encoder.onnx"
         second = folder / f"{recipe.name}.decoder.onnx"
-        return (
-            Exported(
-                first,
-                export_graph(
-                    encoder,
-                    first,
-                    Ports({"image": ("n", 3, "h", "w")}, names),
-                    [{"image": x} for x in pictures],
-                ),
-            ),
-            Exported(
-                second,
-                export_graph(
-                    decoder,
-                    second,
-                    _DECODER,
-                    [
-                        {**dict(zip(names, maps, strict=True)), "question": asked}
-                        for maps, asked in zip(seen, questions, strict=True)
-                    ],
-                ),
-            ),
-        )
+        parities = export(net, (first, second), pictures, questions)
+        return Exported(first, parities[0]), Exported(second, parities[1])
 
     def tables(self, recipe: Recipe) -> Sequence[str]:
         height, width = recipe.grid
@@ -166,18 +129,6 @@ class _Pick(Kind[Photo]):
             "",
             "[crops]",
         )
-
-
-# Sides of what the encoder saw are an eighth, a quarter and a half of the picture's.
-_DECODER = Ports(
-    {
-        "fine": ("n", 16, "h/2", "w/2"),
-        "middle": ("n", 24, "h/4", "w/4"),
-        "coarse": ("n", 48, "h/8", "w/8"),
-        "question": ("n", ASKED, "h", "w"),
-    },
-    ("alpha", "score"),
-)
 
 
 def _score_loss(finest: Tensor, score: Tensor, truth: Tensor) -> Tensor:

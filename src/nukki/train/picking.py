@@ -3,98 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nukki.errors import NukkiError
 from nukki.ops.components import find_pieces
 from nukki.ops.crops import Frame, cropped, frame_around, question, whole
 from nukki.train import asking, augment
-from nukki.train.data import PLACES
-from nukki.train.recipe import Recipe
-from nukki.train.scenes import Cutout, compose_scene, how_many
-from nukki.train.stream import Draw, Stream
-from nukki.train.things import UNKNOWN, Photo, Thing, find_things, load_things
+from nukki.train.staging import SceneStream
+from nukki.train.stream import Draw
+from nukki.train.things import UNKNOWN, Thing
 from nukki.types import RGB8
 
-__all__ = ["VIEWS", "PickStream", "named", "people_of"]
+__all__ = ["VIEWS", "PickStream"]
 
 VIEWS = 2  # questions that are asked about a photo: reading and pasting cost more than asking
 _LEAST = 12.0  # pixels of the shorter side of a thing that is asked for
 _WHOLE = 0.9  # share that the largest piece must have of what is taken for one thing
-_CUTOUTS = ("people", "portraits", "pets")  # sets whose things are pasted
-_OFTEN = (0.62, 0.23, 0.15)  # how often each of them
 
 
-def named(photo: Photo, error: NukkiError) -> str:
-    """What is wrong with a photo, its name in front where the error does not tell it."""
-    known = any(str(path) in error.message for path in (photo.image, photo.mask))
-    return error.message if known else f"`{photo.image}`: {error.message}"
+class PickStream(SceneStream):
+    """Photos, and what is asked about them; see `Stream` for arguments and errors.
 
-
-def people_of(sets: Sequence[str]) -> tuple[str, ...]:
-    """The sets of a recipe whose things can be pasted."""
-    return tuple(name for name in _CUTOUTS if name in sets)
-
-
-class PickStream(Stream[Photo]):
-    """Photos and the things in them; see `Stream` for arguments and errors.
-
-    A set's `paste` is the chance that a photo becomes the ground of a scene with pasted people and
-    animals: of a set whose things are pasted its own thing is then one of several over another
-    photo; of other sets the photo is what stands behind. `empty` is the chance that it is asked for
-    a thing where there is none.
+    A set's `empty` is the chance that it is asked for a thing where there is none.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, *, skip_bad: bool = False) -> None:
-        super().__init__(recipe, folder, find_things, skip_bad=skip_bad)
-        self._pasted = people_of(tuple(self.sets))
-        self._behind = tuple(name for name in (PLACES, "coco") if name in self.sets)
-
     def sample(self, draw: Draw) -> tuple[NDArray[Any], ...]:
-        """Crops (V, 3, S, S) uint8, questions (V, 4, S, S) int8 in −127..127, answers (V, 1, S, S)."""
-        image, things = self._scene(draw)
+        """Crops (V, 3, S, S), questions (V, 4, S, S) in −127..127, answers (V, 1, S, S): bytes."""
+        image, things = self.scene(draw)
         views = [self._view(image, things, draw) for _ in range(VIEWS)]
         crops, questions, answers = (np.stack(column) for column in zip(*views, strict=True))
         return crops, questions, answers
-
-    # --- what there is to see
-
-    def _scene(self, draw: Draw) -> tuple[RGB8, tuple[Thing, ...]]:
-        """The photo, or a scene made of it."""
-        chance = draw.chance
-        image, things = self._load(draw.set, draw.item, draw.bad)
-        if not self._pasted or chance.random() >= draw.use.paste:
-            return image, things
-        cutouts: list[Cutout] = []
-        behind, there = image, things
-        if draw.set in self._pasted:
-            cutouts += [(image, one.mask, one.label) for one in things if one.mask is not None]
-            behind, there = self._ground(chance, draw.bad)
-        for _ in range(max(1, how_many(chance) - len(cutouts))):
-            cutouts += self._cutout(chance, draw.bad)
-        return compose_scene(behind, cutouts, chance, there=there)
-
-    def _ground(
-        self, chance: np.random.Generator, bad: list[str]
-    ) -> tuple[RGB8, tuple[Thing, ...]]:
-        if self._behind and chance.random() < 0.9:
-            name = self._behind[int(chance.integers(len(self._behind)))]
-            return self._load(name, int(chance.integers(len(self.sets[name]))), bad)
-        height, width = (400, 560) if chance.random() < 0.7 else (560, 400)
-        return augment.backdrop(None, height, width, chance), ()
-
-    def _cutout(self, chance: np.random.Generator, bad: list[str]) -> list[Cutout]:
-        shares = np.array([_OFTEN[_CUTOUTS.index(name)] for name in self._pasted])
-        name = self._pasted[int(chance.choice(len(shares), p=shares / shares.sum()))]
-        image, things = self._load(name, int(chance.integers(len(self.sets[name]))), bad)
-        return [(image, one.mask, one.label) for one in things if one.mask is not None]
-
-    def _load(self, name: str, item: int, bad: list[str]) -> tuple[RGB8, tuple[Thing, ...]]:
-        return self.read_one(self.sets[name], item, load_things, named, bad)
 
     # --- what is asked
 
