@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from detecting_networks import FREE_CARD, free_detector
 from nukki.cli import data
 from nukki.cli.report import DONE, FAILED, INTERRUPTED, USAGE
 from nukki.train.sets import THINGS
@@ -124,6 +125,81 @@ def test_an_interruption(run, words, place, monkeypatch):
     code, _, err = run(*words)
     assert (code, err) == (INTERRUPTED, "interrupted\n")
     assert not [path for path in place.iterdir() if path.name.startswith(".")]
+
+
+# --- label
+
+CARD = FREE_CARD.replace('["person", "dog", ""]', '"coco-80"')
+
+
+@pytest.fixture
+def teachers(place):
+    """Two detectors of 80 classes that find a person on the left, and prepared photos."""
+    for name in ("one", "two"):
+        things = [((0.0, 0.0, 0.5, 1.0), 0.9, 0)]
+        free_detector(place / f"{name}.onnx", things, classes=80)
+    (place / "one.toml").write_text(CARD, encoding="utf-8")
+    (place / "other.toml").write_text(CARD, encoding="utf-8")
+    return ["--teacher", "one.onnx@64,32m", "--teacher", "two.onnx:other.toml"]
+
+
+@pytest.fixture
+def label(nukki, capsys, place, teachers):
+    """Runs `nukki data label made …`."""
+    write_folder(place / "photos", pairs(["a", "b", "c"]))
+    assert nukki("data", "prepare", "things", "--own", "mine=photos", "--to", "made") == DONE
+    capsys.readouterr()
+
+    def call(*words, by=None):
+        code = nukki("data", "label", "made", *words, *(by or teachers))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_teachers_label_a_set(label, place):
+    code, out, err = label("--from", "mine")
+    assert (code, err) == (DONE, "")
+    assert out.splitlines()[2].split() == ["labelled", "2", "0", "0", "0", "0"]
+    content = json.loads((place / "made/train/labelled/instances.json").read_text())
+    assert [row["file_name"] for row in content["images"]] == ["mine-b.jpg", "mine-c.jpg"]
+    first = content["annotations"][0]
+    assert (first["category_id"], first["bbox"]) == (1, [0, 0, 8, 12])
+    record = json.loads((place / "made/prepared.json").read_text())
+    seen = [(look["size"], look["mirrored"]) for look in record["sets"]["labelled"]["looks"]]
+    assert seen == [(64, False), (32, True), (None, False)]
+
+
+def test_a_mirrored_look_alone_disagrees(label, place):
+    """The fake sees a person on the left of the mirror picture as well: on the right, then."""
+    code, _, _ = label("--from", "mine=1", by=["--teacher", "one.onnx@64,64m"])
+    assert code == DONE
+    content = json.loads((place / "made/train/labelled/instances.json").read_text())
+    assert len(content["images"]) == 1
+    assert [row["iscrowd"] for row in content["annotations"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "by", "said"),
+    [
+        (["--from", "mine=some"], None, "SET or SET=N"),
+        (["--from", "mine", "--from", "mine"], None, "each set once"),
+        (["--from", "theirs"], None, "no set `theirs`"),
+        (["--from", "mine"], ["--teacher", "one.onnx@big"], "FILE.onnx"),
+        (["--from", "mine"], ["--teacher", "one.onnx@64"], "1 looks"),
+        (["--from", "mine"], ["--teacher", "two.onnx@64"], "needs a card"),
+        (["--from", "mine"], ["--teacher", "none.onnx@64"], "no such file"),
+        ([], None, "--from"),
+    ],
+)
+def test_wrong_usage_of_label(label, place, words, by, said):
+    before = tree(place)
+    code, out, err = label(*words, by=by)
+    assert code != DONE
+    assert out == ""
+    assert said in err
+    assert tree(place) == before
 
 
 def test_data_alone_shows_what_there_is(nukki, capsys):

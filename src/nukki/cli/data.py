@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nukki.cli.progress import Progress
 from nukki.cli.report import DONE, say
 from nukki.errors import InputError
+
+if TYPE_CHECKING:
+    from nukki.train.teachers import Look
 
 __all__ = ["add"]
 
@@ -46,6 +51,16 @@ with the subject white, or cut-outs with transparency. docs/training.md says whe
 """
 
 
+_LABEL_EPILOG = """\
+A teacher is an ONNX file that finds COCO's 80 classes, its card (beside it under the same name if
+not given), and the longer sides that photos are brought to; m mirrors the photo:
+  --teacher nanodet.onnx@640,800,640m --teacher yolox.onnx:cards/yolox.toml@416
+
+What at least two looks saw becomes a thing, what is less sure is to be passed over (iscrowd). Work
+that was stopped goes on where it was when the same command is given again.
+"""
+
+
 def add(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the command and its own commands to the command line."""
     command = subparsers.add_parser(
@@ -74,6 +89,42 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
             f"--{name}-commit", metavar="HASH", help=f"of --{name} (default: the one we used)"
         )
     _add_rest(action)
+    _add_label(actions)
+
+
+def _add_label(actions: argparse._SubParsersAction[Any]) -> None:
+    action = actions.add_parser(
+        "label",
+        help="find things in prepared photos by teachers in agreement",
+        description="Add a set to prepared data: photos with boxes that teachers agree on.",
+        epilog=_LABEL_EPILOG,
+    )
+    action.set_defaults(handler=label)
+    action.add_argument("data", metavar="DATA", help="a folder made by `nukki data prepare`")
+    action.add_argument(
+        "--from",
+        dest="sets",
+        action="append",
+        required=True,
+        metavar="SET[=N]",
+        help="photos to train on of this set; N: so many, photos with people first",
+    )
+    action.add_argument(
+        "--teacher",
+        dest="teachers",
+        action="append",
+        required=True,
+        metavar="FILE.onnx[:CARD][@SIZE,…]",
+        help="a detector and how it looks; may be given several times",
+    )
+    action.add_argument(
+        "--name", default="labelled", metavar="SET", help="of the new set (default: labelled)"
+    )
+    action.add_argument(
+        "--skip-bad", action="store_true", help="pass over photos that cannot be read, and count"
+    )
+    action.add_argument("--json", action="store_true", help="print prepared.json")
+    _add_common(action)
 
 
 def _add_rest(action: argparse.ArgumentParser) -> None:
@@ -96,6 +147,10 @@ def _add_rest(action: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="replace what this command made there earlier"
     )
     action.add_argument("--json", action="store_true", help="print prepared.json")
+    _add_common(action)
+
+
+def _add_common(action: argparse.ArgumentParser) -> None:
     for flag, text in (
         ("--quiet", "say nothing but errors"),
         ("--traceback", "show where in nukki an error arose"),
@@ -120,6 +175,57 @@ def prepare(args: argparse.Namespace) -> int:
         record = prepare_data(wishes, Path(args.to), overwrite=args.overwrite, watch=watch)
     _tell(record, args.to, as_json=args.json, quiet=quiet)
     return DONE
+
+
+def label(args: argparse.Namespace) -> int:
+    """`data label`."""
+    from nukki.train.label import label_sets
+
+    quiet = getattr(args, "quiet", False)
+    sets = _counted(args.sets)
+    looks = [look for text in args.teachers for look in _looks(text)]
+    with _Watch(quiet=quiet) as watch:
+        record = label_sets(
+            Path(args.data), sets, looks, name=args.name, skip_bad=args.skip_bad, watch=watch
+        )
+    _tell(record, args.data, as_json=args.json, quiet=quiet)
+    return DONE
+
+
+def _counted(given: list[str]) -> dict[str, int | None]:
+    """Sets, and how many photos of each; None is all."""
+    sets: dict[str, int | None] = {}
+    for text in given:
+        name, equals, count = text.partition("=")
+        if not name or name in sets or (equals and not count.isdecimal()):
+            message = f"`--from {text}` must be SET or SET=N, each set once"
+            raise InputError(message, hint="for example --from people --from duts=1000")
+        sets[name] = int(count) if equals else None
+    return sets
+
+
+def _looks(text: str) -> list[Look]:
+    """The looks of one `--teacher`."""
+    from nukki.api import load_as
+    from nukki.tasks.detection import Detection
+    from nukki.train.teachers import Look
+
+    parts = re.fullmatch(r"(.+?\.onnx)(?::(.+?))?(?:@(\d+m?(?:,\d+m?)*))?", text)
+    if parts is None:
+        message = f"`--teacher {text}` must be FILE.onnx, FILE.onnx:CARD or either with @SIZE,SIZE"
+        raise InputError(message, hint="for example --teacher nanodet.onnx@640,800,640m")
+    file, card, sizes = Path(parts[1]), parts[2], parts[3]
+    if card is None and file.with_suffix(".toml").is_file():
+        card = str(file.with_suffix(".toml"))
+    finder = load_as(Detection, str(file), card=card)
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if sizes is None:
+        return [Look(finder, file.name, digest)]
+    return [
+        Look(finder, file.name, digest, int(size.rstrip("m")), size.endswith("m"))
+        for size in sizes.split(",")
+    ]
 
 
 def _given(
