@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import frozen
-from nukki.ops.overlay import Drawn, _free, _rim, colour, draw
+from nukki.ops.overlay import Drawn, _rim, colour, draw
 from nukki.ops.segments import segment_of
 from nukki.types import Box
 
@@ -75,16 +75,6 @@ def test_colours_of_neighbours_are_far_apart():
     assert len({tuple(one) for one in colours}) == 40
 
 
-def test_plates_leave_each_other_room():
-    taken = [Box(10, 10, 60, 30), Box(10, 30, 60, 50)]
-    assert _free(Box(20, 15, 70, 35), taken, 200) == Box(20, 50, 70, 70)
-    assert _free(Box(100, 15, 150, 35), taken, 200) == Box(100, 15, 150, 35)
-    # No room below: above.
-    assert _free(Box(20, 172, 70, 192), [Box(20, 170, 70, 195)], 200) == Box(20, 150, 70, 170)
-    # None at all: where it was.
-    assert _free(Box(0, 5, 9, 15), [Box(0, 0, 9, 20)], 20) == Box(0, 5, 9, 15)
-
-
 @settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 4), st.integers(0, 99))
 def test_the_rim_is_what_a_window_cannot_stay_inside(height, width, reach, seed):
@@ -121,3 +111,21 @@ def test_many_things_in_a_large_photo_take_bounded_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 140e6  # two copies of the photo, a mask, its rim
+
+
+def test_an_outline_is_dark_on_its_inner_side():
+    mask = rectangle(400, 600, 100, 100, 380, 500)
+    for level in (0, 128, 255):
+        photo = frozen(np.full((400, 600, 3), level, np.uint8))
+        result = draw(photo, [drawn(mask, title="")])
+        inner, core = result[101, 300].astype(int), result[110, 110].astype(int)
+        np.testing.assert_array_equal(inner, core >> 1)
+
+
+def test_a_thing_in_a_narrow_place_has_its_number():
+    row = [rectangle(300, 400, 5, left, 295, left + 30) for left in range(0, 365, 32)]
+    photo = grey(300, 400)
+    shown = draw(photo, [drawn(mask, number) for number, mask in enumerate(row, 1)])
+    for mask in row:
+        plate = (shown == (20, 20, 20)).all(axis=2)
+        assert 30 < (plate & mask).sum() < 700

@@ -1,8 +1,8 @@
 """Things drawn over their photo, numbered, so that a person can say which one is meant.
 
-Each thing is tinted, has an outline in its colour and a plate with its title. Outlines and plates
-grow with the photo; plates stand in the thickest part of their thing and move out of each other's
-way.
+Each thing is tinted, has an outline in its colour, dark on its inner side so that it shows on any
+photo, and a plate with its title, or with its number alone where there is no room (`ops.plates`).
+Outlines and plates grow with the photo; letters are smaller where things are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from nukki.ops.distance import nearest
+from nukki.ops.plates import place_plates
 from nukki.ops.segments import Segment
 from nukki.ops.tiles import row_blocks
 from nukki.types import RGB8, Box, Mask
@@ -30,7 +30,6 @@ _OUTLINE = 400  # the photo's shorter side has this many widths of an outline
 _TEXT = 34  # ... and this many heights of a letter
 _LEAST_TEXT, _MOST_TEXT = 11, 72
 _PLATE, _INK = (20, 20, 20), (255, 255, 255)
-_SEEN = 96  # pixels of the longer side at which a plate's place is looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +70,19 @@ def draw(pixels: RGB8, things: Sequence[Drawn]) -> RGB8:
     for thing in reversed(things):
         mask = thing.segment.crop
         part = result[thing.segment.box.slices()]
-        _tint(part, mask, _rim(mask, line), colour(thing.number))
+        _tint(part, mask, _rim(mask, line), _rim(mask, 2 * line), colour(thing.number))
     return _with_plates(result, things)
 
 
-def _tint(part: NDArray[np.uint8], mask: Mask, rim: Mask, paint: tuple[int, int, int]) -> None:
-    """Mix a colour into the pixels of a mask and cover its rim with it, in place."""
+def _tint(
+    part: NDArray[np.uint8], mask: Mask, rim: Mask, dark: Mask, paint: tuple[int, int, int]
+) -> None:
+    """Mix a colour into a mask's pixels, darken the wide rim, cover the narrow one; in place."""
     share = np.array(paint, np.uint16) * _TINT
     for rows in row_blocks(*mask.shape):
         block, inside = part[rows], mask[rows]
         block[inside] = (block[inside] * np.uint16(8 - _TINT) + share) >> 3
+        block[dark[rows]] >>= 1
         block[rim[rows]] = paint
 
 
@@ -103,61 +105,47 @@ def _rim(mask: Mask, width: int) -> Mask:
 
 def _with_plates(pixels: RGB8, things: Sequence[Drawn]) -> RGB8:
     height, width = pixels.shape[:2]
-    size = min(_MOST_TEXT, max(_LEAST_TEXT, min(height, width) // _TEXT))
+    size = _letters(height, width, things)
     font, pad = _font(size), max(2, size // 4)
+
+    def measured(text: str) -> tuple[int, int]:
+        left, top, right, bottom = font.getbbox(text)
+        return round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
+
+    plates = place_plates(
+        [thing.segment for thing in things],
+        [measured(thing.title) for thing in things],
+        [measured(str(thing.number)) for thing in things],
+    )
     image = Image.fromarray(pixels)
     canvas = ImageDraw.Draw(image)
-    taken: list[Box] = []
-    for thing in things:
-        left, top, right, bottom = font.getbbox(thing.title)
-        wide, high = round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
-        plate = _free(_plate_at(thing.segment, wide, high), taken, height)
-        taken.append(plate)
-        canvas.rectangle(
-            (plate.left, plate.top, plate.right - 1, plate.bottom - 1),
-            fill=_PLATE,
-            outline=colour(thing.number),
-            width=max(1, size // 10),
-        )
-        place = (plate.left + pad - left, plate.top + pad - top)
-        canvas.text(place, thing.title, fill=_INK, font=font)
+    line = max(1, size // 10)
+    for thing, plate in zip(things, plates, strict=True):
+        if plate.tied:
+            ends = (*plate.anchor, *_middle(plate.box))
+            canvas.line(ends, fill=_PLATE, width=3 * line)
+            canvas.line(ends, fill=colour(thing.number), width=line)
+    for thing, plate in zip(things, plates, strict=True):
+        box, text = plate.box, str(thing.number) if plate.short else thing.title
+        sides = (box.left, box.top, box.right - 1, box.bottom - 1)
+        canvas.rectangle(sides, fill=_PLATE, outline=colour(thing.number), width=line)
+        left, top, _, _ = font.getbbox(text)
+        canvas.text((box.left + pad - left, box.top + pad - top), text, fill=_INK, font=font)
     return np.array(image)
 
 
-def _plate_at(segment: Segment, wide: int, high: int) -> Box:
-    """A plate centred on the thickest part of its thing, moved into the photo."""
-    mask, photo = segment.crop, segment.size
-    step = max(1, -(-max(mask.shape) // _SEEN))
-    framed = np.pad(mask[::step, ::step], 1)
-    distance, _, _ = nearest(~framed)
-    row, column = np.unravel_index(int(distance.argmax()), framed.shape)
-    top = segment.box.top + (int(row) - 1) * step - high // 2
-    left = segment.box.left + (int(column) - 1) * step - wide // 2
-    top = max(0, min(top, photo[0] - high))
-    left = max(0, min(left, photo[1] - wide))
-    return Box(left, top, left + wide, top + high)
+def _letters(height: int, width: int, things: Sequence[Drawn]) -> int:
+    """Height of the letters: by the photo's size, smaller where most things are small."""
+    side = min(height, width)
+    usual = min(_MOST_TEXT, max(_LEAST_TEXT, side // _TEXT))
+    least = min(usual, max(_LEAST_TEXT, side // (2 * _TEXT)))
+    heights = sorted(thing.segment.box.height for thing in things)
+    middle = heights[len(heights) // 2] if heights else side
+    return max(least, min(usual, middle // 4))
 
 
-def _free(plate: Box, taken: Sequence[Box], height: int) -> Box:
-    """The plate, moved down, or else up, until it covers no other; where it was if none is free."""
-    for direction in (1, -1):
-        moved = plate
-        while moved.top >= 0 and moved.bottom <= height:
-            struck = [other for other in taken if _meet(moved, other)]
-            if not struck:
-                return moved
-            top = (
-                max(other.bottom for other in struck)
-                if direction == 1
-                else min(other.top for other in struck) - moved.height
-            )
-            moved = Box(moved.left, top, moved.right, top + moved.height)
-    return plate
-
-
-def _meet(one: Box, other: Box) -> bool:
-    shared = one.within(other)
-    return shared.width > 0 and shared.height > 0
+def _middle(box: Box) -> tuple[int, int]:
+    return (box.left + box.right) // 2, (box.top + box.bottom) // 2
 
 
 @cache
