@@ -14,7 +14,7 @@ from nukki.nets.export import Outputs, Parity, Ports, export_shipped
 __all__ = ["PORTS", "STORED_TOLERANCE", "distance", "export"]
 
 PORTS = Ports({"image": ("n", 3, "h", "w")}, ("boxes", "scores"))
-STORED_TOLERANCE = 0.01  # of `distance`; a score of .50 may become .49, a side of 100 pixels 99
+STORED_TOLERANCE = 0.02  # of `distance`; a score of .50 may become .48, a side of 100 pixels 98
 _LOOKED_AT = 100  # places of a picture
 _LEAST_SIDE = 8.0  # pixels; boxes are not measured more finely than those of this size
 
