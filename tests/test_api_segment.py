@@ -100,7 +100,6 @@ def test_the_same_photo_gives_the_same_whatever_the_threads(finds, photo):
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({}, InputError, "must name a network"),
         ({"instances": "subject"}, InputError, "got one for saliency"),
         ({"instances": "maskrcnn"}, UnknownModel, "maskrcnn"),
         ({"instances": "maskrcnn-r50"}, FetchError, "maskrcnn-r50"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from os import PathLike
-from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from nukki import settings
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
 from nukki.io.masks import MaskSource, read_mask
+from nukki.loading import load, load_as, load_finder
 from nukki.pipelines import erase as erasing
 from nukki.pipelines import remove as removal
 from nukki.pipelines import segment as segmenting
@@ -27,42 +26,15 @@ from nukki.pipelines.options import (
     SegmentOptions,
 )
 from nukki.pipelines.results import Cutout, Erased, Segmentation
-from nukki.runtime.sessions import Session, get_session
-from nukki.tasks.detection import Detection
 from nukki.tasks.inpainting import Inpainting
-from nukki.tasks.instances import Instances
 from nukki.tasks.matting import Matting
-from nukki.tasks.prompted import Prompted
 from nukki.tasks.saliency import Saliency
-from nukki.tasks.semantic import Semantic
 from nukki.zoo import catalog
 from nukki.zoo.cards import CommercialUse, ModelCard, Task
-from nukki.zoo.fetch import ensure
-from nukki.zoo.store import graphs
 
 __all__ = ["erase", "list_models", "load", "load_as", "read", "remove", "replace", "segment"]
 
-Network: TypeAlias = Saliency | Semantic | Detection | Instances | Prompted | Matting | Inpainting
 Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions)
-Kind = TypeVar("Kind", Saliency, Semantic, Detection, Instances, Matting, Inpainting)
-
-# What runs the networks of a task; a network that is asked (`Prompted`) has two files.
-_KINDS: dict[
-    Task,
-    type[Saliency]
-    | type[Semantic]
-    | type[Detection]
-    | type[Instances]
-    | type[Matting]
-    | type[Inpainting],
-] = {
-    "saliency": Saliency,
-    "semantic": Semantic,
-    "detection": Detection,
-    "instances": Instances,
-    "matting": Matting,
-    "inpainting": Inpainting,
-}
 
 
 def read(
@@ -181,7 +153,7 @@ def segment(
         allow_truncated: See `read`.
         accept_licence: See `remove`.
         **options: The other fields of `pipelines.options.SegmentOptions`: except_ (what is left
-            out of `what`), instances (the network, which has to be named), card, min_score.
+            out of `what`), instances (the network), card, min_score.
 
     Returns:
         The things, the surest first; empty where nothing at all was found and all was asked for.
@@ -191,21 +163,14 @@ def segment(
         NukkiError: See its tree in `nukki.errors`.
     """
     wish = _checked(SegmentOptions, "segment", {**options, "what": what})
-    segmenting.check_named(wish.instances)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
-    card, _ = catalog.card_for(wish.instances, wish.card)
-    segmenting.check_finder(card)
-    terms: dict[str, Any] = {
-        "card": wish.card,
-        "device": device,
-        "threads": threads,
-        "accept_licence": accept_licence,
-    }
-    finder: segmenting.Finder
-    if card.task == "semantic":
-        finder = load_as(Semantic, wish.instances, **terms)
-    else:
-        finder = load_as(Instances, wish.instances, **terms)
+    finder = load_finder(
+        wish.instances,
+        card=wish.card,
+        device=device,
+        threads=threads,
+        accept_licence=accept_licence,
+    )
     return segmenting.segment(
         picture, finder, what=wish.what, except_=wish.except_, min_score=wish.min_score
     )
@@ -258,90 +223,6 @@ def erase(
         accept_licence=accept_licence,
     )
     return erasing.erase(picture, hole, filler)
-
-
-def load(
-    name_or_path: str | PathLike[str],
-    *,
-    card: str | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-    accept_licence: bool = False,
-) -> Network:
-    """Load a network, fetching its verified file first if need be.
-
-    Args:
-        name_or_path: A name of `list_models`, or a .onnx file.
-        card: The card of a file.
-        device: See `remove`.
-        threads: See `remove`.
-        accept_licence: See `remove`.
-
-    Returns:
-        What runs it, by its task: `tasks.saliency.Saliency`, `tasks.matting.Matting`, …
-
-    Raises:
-        UnknownModel: If there is no such model; near matches are in the hint.
-        InputError: If a file of it is missing.
-        FetchError: If its file could not be had.
-        ProviderError: If the device did not load.
-    """
-    model, path = catalog.card_for(str(name_or_path), card)
-    kind = _KINDS.get(model.task)
-    paths = _paths(model, path, accept_licence=accept_licence)
-    if kind is not None:
-        return kind(model, _session(model, paths[0], device, threads))
-    if len(paths) < 2:
-        message = f"`{model.name}` needs the two files of its card, got `{paths[0]}` alone"
-        raise InputError(
-            message, hint="put its card into the folder of `nukki models path --cards`"
-        )
-    encoder, decoder = (_session(model, each, device, threads) for each in paths[:2])
-    return Prompted(model, encoder, decoder)
-
-
-def load_as(
-    kind: type[Kind],
-    name_or_path: str | PathLike[str],
-    *,
-    card: str | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-    accept_licence: bool = False,
-) -> Kind:
-    """Load a network of one kind; the arguments are those of `load`.
-
-    Args:
-        kind: `Saliency`, `Semantic`, `Detection`, `Instances`, `Matting` or `Inpainting`.
-        name_or_path: See `load`.
-        card: See `load`.
-        device: See `load`.
-        threads: See `load`.
-        accept_licence: See `load`.
-
-    Raises:
-        InputError: If the network is for something else; nothing is fetched then.
-        UnknownModel, FetchError, ProviderError: As `load`.
-    """
-    model, path = catalog.card_for(str(name_or_path), card)
-    catalog.check_task(model, next(task for task, other in _KINDS.items() if other is kind))
-    paths = _paths(model, path, accept_licence=accept_licence)
-    return kind(model, _session(model, paths[0], device, threads))
-
-
-def _session(model: ModelCard, path: Path, device: str | None, threads: int | None) -> Session:
-    """The loaded file of a network."""
-    one_shape = model.task == "saliency" and model.input.fit == "stretch"
-    where = device or settings.device()
-    return get_session(path, device=where, threads=threads, one_shape=one_shape)
-
-
-def _paths(model: ModelCard, path: Path | None, *, accept_licence: bool) -> tuple[Path, ...]:
-    """The user's own file and those that its card puts beside it, or those of the card, fetched."""
-    if path is not None:
-        return (path, *(path.parent / file.name for file in model.files[1:]))
-    ensure(model, accept_licence=accept_licence)
-    return graphs(model)
 
 
 def list_models(

@@ -150,14 +150,6 @@ def test_auto_is_a_score(nukki, photos, three, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_a_network_has_to_be_named(nukki, photos, capsys):
-    photos("a.png")
-    assert nukki("segment", "a.png") == 2
-    err = capsys.readouterr().err
-    assert "must name a network" in err
-    assert "hint: give maskrcnn-r50" in err
-
-
 def test_a_network_for_something_else(nukki, photos, capsys):
     photos("a.png")
     assert nukki("segment", "a.png", "--instances", "u2net") == 2

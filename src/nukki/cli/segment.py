@@ -84,7 +84,6 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def handle(args: argparse.Namespace) -> int:
     """Run the command; gives its exit code."""
     from nukki.cli.things import Job, photos
-    from nukki.pipelines.segment import check_named
 
     job = Job(
         segment=options_from(args, SegmentOptions),
@@ -96,7 +95,6 @@ def handle(args: argparse.Namespace) -> int:
         resume=args.resume,
         accept_licence=args.accept_licence,
     )
-    check_named(job.segment.instances)
     planned, listed = photos(
         args.inputs, output=args.output, labels=args.labels, masks=args.masks, layers=args.layers
     )
@@ -168,6 +166,7 @@ def _prepare(job: Job, args: argparse.Namespace) -> None:
         NukkiError: If either is not possible.
     """
     from nukki.cli.network import ready
+    from nukki.loading import finder_name
     from nukki.pipelines.coco import categories
     from nukki.pipelines.segment import check_choices, check_finder
     from nukki.types import ClassSpec
@@ -175,16 +174,17 @@ def _prepare(job: Job, args: argparse.Namespace) -> None:
     from nukki.zoo.labels import labels_of
 
     wish = job.segment
-    card, _ = card_for(wish.instances, wish.card)
+    name, its_card = finder_name(wish.instances, wish.card)
+    card, _ = card_for(name, its_card)
     check_finder(card)
     labels = labels_of(card.classes or ClassSpec(()))
     check_choices(wish.what, wish.except_, labels)
     if job.coco:
         categories(labels, card.name)
     ready(
-        wish.instances,
+        name,
         task=card.task,
-        card=wish.card,
+        card=its_card,
         run=job.run,
         accept_licence=args.accept_licence,
         offline=args.offline,

@@ -22,7 +22,7 @@ from nukki.ops.partition import Claim, settled
 from nukki.ops.refine import Refinement, refine
 from nukki.ops.segments import Segment, in_order, soft_segment_of
 from nukki.tasks.picking import Answer, Picking, Question
-from nukki.types import RGB8, Box
+from nukki.types import RGB8, Box, ClassSpec
 from nukki.zoo.cards import ModelCard
 
 __all__ = ["Found", "OwnFinder", "doubles", "joint_score"]
@@ -92,6 +92,20 @@ class OwnFinder:
     def labels(self) -> Sequence[str]:
         """What can be found; empty texts stand for no thing."""
         return self.detector.labels
+
+    def threshold(self, scores: Sequence[float]) -> float:
+        """From which score on things count, given the scores of a photo's things.
+
+        What is half as sure as the photo's things are on average counts no more: among things that
+        are seen well a doubtful one is likelier a wrong one. So it is half the mean of the scores
+        from the card's least one on, and never less than that.
+
+        Args:
+            scores: Of all that was found; may be empty.
+        """
+        least = (self.card.classes or ClassSpec(())).min_score
+        sure = [score for score in scores if score >= least]
+        return max(least, 0.5 * float(np.mean(sure))) if sure else least
 
     def predict(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
         """The things of a photo, the surest first; no pixel is given twice.

@@ -21,7 +21,6 @@ __all__ = [
     "Finder",
     "check_choices",
     "check_finder",
-    "check_named",
     "segment",
     "segmentation",
 ]
@@ -47,17 +46,9 @@ class Finder(Protocol):
         """The things of a photo."""
         ...
 
-
-def check_named(instances: str) -> None:
-    """Refuse the default network, which is still to come.
-
-    Raises:
-        InputError: If none is named.
-    """
-    if instances == "default":
-        message = "`instances` must name a network: nukki has none of its own for this yet"
-        hint = "give maskrcnn-r50 or another of `nukki models list --task instances`"
-        raise InputError(message, hint=hint)
+    def threshold(self, scores: Sequence[float]) -> float:
+        """From which score on things count, given the scores of a photo's things."""
+        ...
 
 
 def check_finder(card: ModelCard) -> None:
@@ -66,7 +57,7 @@ def check_finder(card: ModelCard) -> None:
     Raises:
         InputError: If its task is another one.
     """
-    if card.task not in ("instances", "semantic"):
+    if card.task not in ("instances", "semantic", "detection"):
         message = f"`{card.name}` must be a network for instances, got one for {card.task}"
         raise InputError(message, hint="choose one of `nukki models list --task instances`")
 
@@ -88,7 +79,8 @@ def segment(
         finder: Finds them.
         what: What is meant, in the language of docs/choosing.md.
         except_: What is left out of it, likewise.
-        min_score: Leave out what is less sure; "auto" is where the network's authors draw the line.
+        min_score: Leave out what is less sure; "auto" is where the network's authors draw the line,
+            or, of our own, what the photo's scores suggest.
 
     Returns:
         What was asked for. Where nothing at all was found, and all was asked for, it is empty.
@@ -99,10 +91,10 @@ def segment(
         NothingFound: If nothing is what was asked for.
     """
     check_choices(what, except_, finder.labels)  # before the work
-    usual = finder.card.classes.min_score if finder.card.classes is not None else 0.0
-    least = usual if min_score == "auto" else min_score
     started = time.perf_counter()
-    found = finder.predict(picture.rgb8(), min_score=least * _JUST_BELOW)
+    seen = finder.threshold(()) if min_score == "auto" else min_score
+    found = finder.predict(picture.rgb8(), min_score=seen * _JUST_BELOW)
+    least = finder.threshold([one.score for one in found]) if min_score == "auto" else min_score
     every = segmentation(
         picture,
         found,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class Instances:
         self.card = card
         self.session = session
         self.labels = labels_of(card.classes or ClassSpec(()))
+
+    def threshold(self, scores: Sequence[float]) -> float:
+        """From which score on things count: the card's, whatever a photo's scores are."""
+        del scores
+        return (self.card.classes or ClassSpec(())).min_score
 
     def predict(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
         """Find the things in a photo.
