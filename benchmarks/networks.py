@@ -120,12 +120,12 @@ def timed(name: str, work: Path) -> tuple[float, float]:
     import torch
 
     from nukki.convert import _loaded
-    from nukki.nets.shipped import inputs_for, made_photo, parts_of, suffixes_of
+    from nukki.nets.shipped import card_of, inputs_for, made_photo, parts_of
     from nukki.runtime.sessions import get_session
 
     net = _loaded(work / f"{name}.pth", name, lambda _: None)
     part = next(parts_of(name, net, made_photo()))
-    session = get_session(work / f"{name}{suffixes_of(name)[0]}.onnx", device="cpu")
+    session = get_session(work / f"{name}{card_of(name).endings[0]}", device="cpu")
     inputs = inputs_for(name, made_photo(), USUAL[name], scattered=False)
     tensors = [torch.from_numpy(array) for array in inputs.values()]
     best = [float("inf"), float("inf")]

@@ -20,23 +20,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nukki.errors import InputError, MissingExtra, ModelOutputError
+from nukki.errors import InputError, MissingExtra, ModelOutputError, pip_line
 from nukki.io.files import write
 from nukki.nets import registry
 from nukki.nets.agreement import Difference, Verdict, difference, exact, judged, rounded
 from nukki.nets.checkpoints import read_checkpoint
 from nukki.nets.export import STORED_TOLERANCE, answers, graph
 from nukki.nets.fit import fit
-from nukki.nets.shipped import Part, card_of, made_photo, parts_of, shipped, suffixes_of
+from nukki.nets.shipped import Part, card_of, made_photo, parts_of, shipped
 from nukki.nets.storage import halved
 from nukki.runtime import sessions
 from nukki.types import RGB8
 from nukki.zoo.cards import ModelCard, ModelFile
 from nukki.zoo.writer import card_text
 
-__all__ = ["EXTRA", "Conversion", "Made", "check", "convert", "peak_memory", "target_of"]
+__all__ = ["Conversion", "Made", "check", "convert", "peak_memory", "target_of"]
 
-EXTRA = 'pip install "nukki[convert]"'
 _PACKAGES = ("onnx", "onnxscript")  # torch's exporter needs them
 _HALF_MAY_MISS = 0.1  # of the things that a network finds, when weights are rounded to float16
 
@@ -130,8 +129,8 @@ def convert(
     made, contents = [], []
     parts = parts_of(name, net, made_photo() if photo is None else photo)
     for path, part in zip(graphs, parts, strict=True):
-        if part.suffix:
-            tell(f"the {part.suffix[1:]}:")
+        if part.role:
+            tell(f"the {part.role}:")
         proven = _proven(part, things=card_of(name).detections is not None, half=half, tell=tell)
         contents.append(proven.data)
         digest = "sha256:" + hashlib.sha256(proven.data).hexdigest()
@@ -159,7 +158,7 @@ def check(name: str) -> None:
             import_module(package)
         except ImportError as error:
             message = f"converting needs the package {package}, which cannot be imported"
-            raise MissingExtra(message, hint=EXTRA) from error
+            raise MissingExtra(message, hint=pip_line("convert")) from error
     sessions.available_devices()
 
 
@@ -176,7 +175,7 @@ def _places(
     if target.suffix != ".onnx":
         message = f"`{target}` must be the name of an .onnx file"
         raise InputError(message, hint=f"give -o {target.stem or 'network'}.onnx")
-    graphs = tuple(target.with_suffix(f"{suffix}.onnx") for suffix in suffixes_of(name))
+    graphs = tuple(target.with_suffix(ending) for ending in card_of(name).endings)
     card = target.with_suffix(".toml") if with_card else None
     for place in (*graphs, *([] if card is None else [card])):
         if place.exists() and not overwrite:

@@ -30,6 +30,7 @@ __all__ = [
     "OutputError",
     "ProviderError",
     "UnknownModel",
+    "pip_line",
 ]
 
 
@@ -96,3 +97,8 @@ class OutputError(NukkiError, OSError):
 
 class LimitExceeded(NukkiError):
     """A limit was reached; the hint says how to raise it."""
+
+
+def pip_line(extra: str) -> str:
+    """What installs the packages of an extra: the hint of `MissingExtra`."""
+    return f'pip install "nukki[{extra}]"'

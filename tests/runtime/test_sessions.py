@@ -138,7 +138,22 @@ def test_a_network_that_fails_while_running_keeps_the_cause(build, capfd):
         get_session(path).run({"x": row(1, 2, 3)})
     assert caught.value.__cause__ is not None
     assert "ONNXRuntimeError" not in caught.value.message
+    assert "the card's input size" in caught.value.hint
+    assert caught.value.hint.endswith("it was given `x` (1, 3)")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_network_that_finds_no_memory_is_not_told_of_its_size(build):
+    """A tensor of 2^50 values."""
+    shape = helper.make_tensor("s", TensorProto.INT64, [2], [1 << 25, 1 << 25])
+    nodes = [
+        helper.make_node("Expand", ["x", "s"], ["large"]),
+        helper.make_node("ReduceMax", ["large"], ["y"], keepdims=0),
+    ]
+    path = build(nodes, {"x": [1, 1]}, {"y": []}, initialisers=[shape])
+    with pytest.raises(ModelOutputError, match=r"`net\.onnx` did not run: ") as caught:
+        get_session(path).run({"x": row(1)})
+    assert caught.value.hint == "free memory, or give the network less at once"
 
 
 # --- files

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nukki.cli.report import DONE, say
-from nukki.errors import MissingExtra
+from nukki.errors import MissingExtra, pip_line
 
 if TYPE_CHECKING:
     from nukki.convert import Conversion
@@ -157,7 +157,7 @@ def _converting() -> Any:
         if package not in ("torch", "onnx", "onnxscript"):
             raise
         message = f"converting needs the package {package}, which is not installed"
-        raise MissingExtra(message, hint='pip install "nukki[convert]"') from error
+        raise MissingExtra(message, hint=pip_line("convert")) from error
     return converting
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nukki.cli.arguments import positive
 from nukki.cli.progress import Progress, is_shown
 from nukki.cli.report import DONE, INTERRUPTED, say
-from nukki.errors import MissingExtra
+from nukki.errors import MissingExtra, pip_line
 
 if TYPE_CHECKING:
     from nukki.train.kinds import Measure
@@ -137,7 +137,7 @@ def _session() -> Any:
         if (error.name or "").partition(".")[0] != "torch":
             raise
         message = "training needs PyTorch, which is not installed"
-        raise MissingExtra(message, hint='pip install "nukki[train]"') from error
+        raise MissingExtra(message, hint=pip_line("train")) from error
     return session
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from nukki.errors import InputError, MissingExtra, NukkiError
+from nukki.errors import InputError, MissingExtra, NukkiError, pip_line
 from nukki.io import exif, pngfile
 from nukki.io.faults import check_size, damaged, truncated
 from nukki.io.sniff import check_webp, ends_early, sniff
@@ -276,7 +276,7 @@ def _reader(name: str, kind: str) -> Callable[[Any], ImageFile.ImageFile]:
             from pillow_heif import HeifImageFile as Reader  # type: ignore[assignment]
         except ImportError as error:
             message = f"`{name}` is a HEIC picture, which needs the package pillow-heif"
-            raise MissingExtra(message, hint='pip install "nukki[heif]"') from error
+            raise MissingExtra(message, hint=pip_line("heif")) from error
     return Reader
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from nukki.errors import MissingExtra, ModelOutputError, NukkiError
+from nukki.errors import MissingExtra, ModelOutputError, NukkiError, pip_line
 from nukki.io.files import write
 from nukki.nets.storage import compact
 from nukki.runtime.sessions import Session, get_session
@@ -209,7 +209,7 @@ def graph(shipped: nn.Module, example: Mapping[str, Tensor], ports: Ports) -> An
         import onnxscript  # noqa: F401 torch's exporter needs it
     except ImportError as error:
         message = "writing an ONNX file needs the packages onnx and onnxscript"
-        raise MissingExtra(message, hint='pip install "nukki[train]"') from error
+        raise MissingExtra(message, hint=pip_line("train")) from error
     # Torch's fast attention lays its result out in another order than the exporter expects.
     plain = sdpa_kernel(SDPBackend.MATH)
     with tempfile.TemporaryDirectory() as folder, _silence(), _mapped(), plain:

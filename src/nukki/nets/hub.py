@@ -11,11 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nukki.errors import MissingExtra
+from nukki.errors import MissingExtra, pip_line
 
 __all__ = ["library", "named_as_now"]
-
-_HINT = 'pip install "nukki[convert]"'
 
 
 def library() -> Any:
@@ -28,7 +26,7 @@ def library() -> Any:
         import transformers
     except ImportError as error:
         message = "this network is defined by the package transformers, which cannot be imported"
-        raise MissingExtra(message, hint=_HINT) from error
+        raise MissingExtra(message, hint=pip_line("convert")) from error
     found: Any = transformers
     found.logging.set_verbosity_error()
     return found
@@ -49,7 +47,7 @@ def named_as_now(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Te
         from transformers.core_model_loading import WeightRenaming, apply_renamings
     except ImportError as error:
         message = "this release of transformers does not tell how its weights were called before"
-        raise MissingExtra(message, hint=_HINT) from error
+        raise MissingExtra(message, hint=pip_line("convert")) from error
     mapping: list[Any] = get_model_conversion_mapping(module.net)  # type: ignore[arg-type]
     renamings = [each for each in mapping if isinstance(each, WeightRenaming)]
     return {f"net.{apply_renamings(key, renamings)}": state[key] for key in state}

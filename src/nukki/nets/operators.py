@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nukki.errors import MissingExtra
+from nukki.errors import MissingExtra, pip_line
 
 __all__ = ["best", "roi_align", "suppress", "translations"]
 
@@ -179,7 +179,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         from onnxscript import opset18
     except ImportError as error:
         message = "writing an ONNX file needs the packages onnx and onnxscript"
-        raise MissingExtra(message, hint='pip install "nukki[train]"') from error
+        raise MissingExtra(message, hint=pip_line("train")) from error
     op: Any = opset18  # its annotations ask for tensors of one type where constants are drawn up
 
     def best_node(scores: Any, most: int) -> Any:

@@ -33,7 +33,6 @@ __all__ = [
     "parts_of",
     "ports_of",
     "shipped",
-    "suffixes_of",
 ]
 
 Arrays = dict[str, NDArray[Any]]
@@ -156,20 +155,20 @@ class Part:
     """A graph of a network; most have one.
 
     Attributes:
-        suffix: What stands in its file's name before ".onnx".
+        role: What it does for a network of several graphs; empty where there is one.
         module: What it computes, evaluating.
         ports: What goes in and comes out.
         shown: What it is proven on; it is traced with the last.
     """
 
-    suffix: str
+    role: str
     module: nn.Module
     ports: Ports
     shown: tuple[Shown, ...]
 
 
 def parts_of(name: str, net: nn.Module, photo: RGB8) -> Iterator[Part]:
-    """The graphs of a network, in the order of `ModelCard.graphs`.
+    """The graphs of a network, in the order of `ModelCard.endings`.
 
     Args:
         name: The network.
@@ -181,11 +180,6 @@ def parts_of(name: str, net: nn.Module, photo: RGB8) -> Iterator[Part]:
         yield Part("", Chosen(net, shipped(name).output), ports_of(name), shown)
     else:
         yield from _asked(name, net, shown)
-
-
-def suffixes_of(name: str) -> tuple[str, ...]:
-    """What stands before ".onnx" in the names of a network's files."""
-    return ("",) if card_of(name).prompts is None else (".encoder", ".decoder")
 
 
 _OUTPUTS = {"semantic": "out", "inpainting": "painted"}
@@ -243,7 +237,7 @@ def _asked(name: str, net: nn.Module, shown: Sequence[Shown]) -> Iterator[Part]:
         raise TypeError(message)
     spec = card_of(name).prompts or PromptSpec()
     encoder = Chosen(SamEncoder(net), None)
-    yield Part(".encoder", encoder, ports_of(name), tuple(shown))
+    yield Part("encoder", encoder, ports_of(name), tuple(shown))
     asked = []
     for each in shown:
         picture = next(iter(each.together.values()))
@@ -261,7 +255,7 @@ def _asked(name: str, net: nn.Module, shown: Sequence[Shown]) -> Iterator[Part]:
         {spec.embedding: seen.shape, spec.points: (1, "p", 2), spec.labels: (1, "p")},
         (spec.masks, spec.scores),
     )
-    yield Part(".decoder", SamDecoder(net), ports, tuple(asked))
+    yield Part("decoder", SamDecoder(net), ports, tuple(asked))
 
 
 # Prompts and what each place of them stands for, as SAM numbers it.

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nukki.errors import InputError, MissingExtra
+from nukki.errors import InputError, MissingExtra, pip_line
 from nukki.io.files import load
 from nukki.nets.storage import stored_weights
 
@@ -71,7 +71,7 @@ def _graph_weights(name: str, data: bytes) -> Arrays:
         import onnx
     except ImportError as error:
         message = f"reading weights out of `{name}` needs the package onnx"
-        raise MissingExtra(message, hint='pip install "nukki[train]"') from error
+        raise MissingExtra(message, hint=pip_line("train")) from error
     try:
         graph = onnx.load_model_from_string(data).graph
     # protobuf's DecodeError; the package that defines it is onnx's affair.

@@ -116,7 +116,7 @@ class Session:
             answers = self._engine.run(names, tensors, self._run_options(runtime, tensors))
         except _foreign_errors(runtime) as error:
             message = f"`{self.path.name}` did not run: {_reason(error)}"
-            raise ModelOutputError(message) from error
+            raise ModelOutputError(message, hint=_advice(error, tensors)) from error
         return {
             name: self._finite(name, answer) for name, answer in zip(names, answers, strict=True)
         }
@@ -332,6 +332,14 @@ def _reason(error: BaseException) -> str:
     if text.startswith("[ONNXRuntimeError]"):
         text = text.split(" : ", 3)[-1]
     return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+def _advice(error: BaseException, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """What to do about a run that failed: most fail for want of memory or for a wrong size."""
+    if isinstance(error, MemoryError) or "allocat" in str(error):
+        return "free memory, or give the network less at once"
+    given = ", ".join(f"`{name}` {_shape_text(array.shape)}" for name, array in tensors.items())
+    return f"compare the card's input size with what the network takes; it was given {given}"
 
 
 def _shape_text(shape: Sequence[int | str | None]) -> str:

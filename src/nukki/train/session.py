@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from nukki import settings
-from nukki.errors import InputError, MissingExtra, NukkiError, OutputError, ProviderError
+from nukki.errors import InputError, MissingExtra, NukkiError, OutputError, ProviderError, pip_line
 from nukki.io.files import write
 from nukki.train import record
 from nukki.train.curve import Panel, curve_png
@@ -96,7 +96,7 @@ def _check_packages() -> None:
     for package, extra in (("onnx", "train"), ("onnxscript", "train"), ("onnxruntime", "cpu")):
         if importlib.util.find_spec(package) is None:
             message = f"training ends in an ONNX file, which needs the package {package}"
-            raise MissingExtra(message, hint=f'pip install "nukki[{extra}]"')
+            raise MissingExtra(message, hint=pip_line(extra))
 
 
 @contextlib.contextmanager

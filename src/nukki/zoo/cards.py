@@ -151,15 +151,18 @@ class ModelCard:
 
     @property
     def graphs(self) -> tuple[str, ...]:
-        """Names of the files that run, in the network's folder: published, or made by conversion.
+        """Names of the files that run, in the network's folder: published, or converted."""
+        if self.convert is None:
+            return tuple(file.name for file in self.files)
+        return tuple(f"{self.name}{ending}" for ending in self.endings)
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """How the names of graphs end that are made by conversion.
 
         A network that is asked has two, the one that sees the photo and the one that answers.
         """
-        if self.convert is None:
-            return tuple(file.name for file in self.files)
-        if self.task == "prompted":
-            return f"{self.name}.encoder.onnx", f"{self.name}.decoder.onnx"
-        return (f"{self.name}.onnx",)
+        return (".encoder.onnx", ".decoder.onnx") if self.task == "prompted" else (".onnx",)
 
     @property
     def size_bytes(self) -> int | None:
