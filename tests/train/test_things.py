@@ -205,6 +205,20 @@ def test_pets_are_cats_where_oxford_writes_a_capital(tmp_path):
     assert [photo.label for photo in find_things(tmp_path / "pets")] == [CAT, DOG]
 
 
+def test_portraits_of_several_people_in_one_mask_are_crowds(tmp_path):
+    make_set(tmp_path / "portraits", 2)
+    make_set(tmp_path / "people", 1)
+    for kind in ("images", "masks"):
+        for old, new in (("000", "8"), ("001", "9")):  # published under these names
+            place = tmp_path / "portraits" / kind
+            (place / f"{old}.png").rename(place / f"{new}.png")
+        (tmp_path / "people" / kind / "000.png").rename(tmp_path / "people" / kind / "8.png")
+    crowds = [load_things(photo)[1][0].crowd for photo in find_things(tmp_path / "portraits")]
+    assert crowds == [True, False]
+    (photo,) = find_things(tmp_path / "people")
+    assert not load_things(photo)[1][0].crowd
+
+
 def test_nothing_is_in_places_and_under_an_empty_mask(tmp_path):
     make_set(tmp_path / "places", 1, masks=False)
     make_set(tmp_path / "people", 1)

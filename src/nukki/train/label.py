@@ -280,7 +280,7 @@ class _Desk:
     def _labelled(self, photo: _Source) -> dict[str, Any]:
         image = read(photo.path).rgb8()
         boxes, things = found_by(image, self.looks, self.rules)
-        if photo.photo.label != UNKNOWN:
+        if photo.photo.label != UNKNOWN and not photo.photo.crowd:
             for known in load_things(photo.photo)[1]:
                 boxes, things = with_known(boxes, things, known.box, known.label)
         rows = _rows(boxes, things)

@@ -41,6 +41,14 @@ COCO_NUMBERS = tuple(
     number for number, name in enumerate(labels_of(ClassSpec("coco-91"))) if name
 )  # fmt: skip
 _LABEL_OF = {number: label for label, number in enumerate(COCO_NUMBERS)}
+# Portraits whose mask is of several people, looked through by eye.
+_GROUPS = frozenset(map(str, (
+    8, 12, 13, 17, 18, 19, 20, 21, 23, 28, 39, 61, 69, 75, 88, 89, 90, 91, 92, 93, 94, 105, 107,
+    186, 193, 194, 196, 197, 201, 202, 206, 207, 209, 210, 212, 213, 214, 216, 219, 221, 223,
+    224, 225, 227, 229, 234, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248,
+    249, 251, 252, 253, 254, 256, 258, 260, 263, 265, 266, 267, 268, 272, 273, 276, 277, 280,
+    289, 300,
+)))  # fmt: skip
 _FINE = 4  # outlines are drawn so many times larger and reduced, which gives them soft rims
 _INSIDE = 128  # the least alpha of a pixel that a thing's box encloses
 _HINT = "prepare the data again"
@@ -95,6 +103,7 @@ class Photo:
         image: The photo.
         mask: The alpha of its one thing; None where annotations tell, or nothing is there.
         label: Of that thing.
+        crowd: Whether that mask is of several things, and is to be passed over.
         size: (width, height) that the annotations say; None without annotations.
         told: What the annotations say of its things.
     """
@@ -102,6 +111,7 @@ class Photo:
     image: Path
     mask: Path | None = None
     label: int = UNKNOWN
+    crowd: bool = False
     size: tuple[int, int] | None = None
     told: tuple[Told, ...] = field(default=(), repr=False)
 
@@ -124,7 +134,12 @@ def find_things(folder: Path) -> tuple[Photo, ...]:
     if file.is_file():
         return _annotated(folder, file)
     return tuple(
-        Photo(pair.image, pair.mask, _label_by_set(folder.name, pair.image.stem))
+        Photo(
+            pair.image,
+            pair.mask,
+            _label_by_set(folder.name, pair.image.stem),
+            folder.name == "portraits" and pair.image.stem in _GROUPS,
+        )
         for pair in find_pairs(folder)
     )
 
@@ -170,7 +185,7 @@ def _photos(images: Path, content: Mapping[str, Any]) -> list[Photo]:
             raise ValueError(message)
         told = (_told(one, size) for one in inside.get(row["id"], ()))
         kept = tuple(one for one in told if one is not None)
-        photos.append(Photo(images / name, None, UNKNOWN, size, kept))
+        photos.append(Photo(images / name, size=size, told=kept))
     return sorted(photos, key=lambda photo: photo.image.name)
 
 
@@ -223,7 +238,8 @@ def load_things(photo: Photo) -> tuple[RGB8, tuple[Thing, ...]]:
     if photo.size is None:
         image, mask = load_pair(MaskPair(photo.image, photo.mask))
         box = tight(mask)
-        return image, () if box is None else (Thing(photo.label, box, mask),)
+        thing = None if box is None else Thing(photo.label, box, mask, photo.crowd)
+        return image, () if thing is None else (thing,)
     image = read(photo.image).rgb8()
     height, width = image.shape[:2]
     if (width, height) != photo.size:
