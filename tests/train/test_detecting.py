@@ -22,7 +22,7 @@ from nukki.nets.detect import (  # noqa: E402 after the skip
 )
 from nukki.train import detecting  # noqa: E402
 from nukki.train.box_augment import ABSENT, IGNORED  # noqa: E402
-from nukki.train.detecting import Said, Truth  # noqa: E402
+from nukki.train.detecting import Truth  # noqa: E402
 
 SIDE = 512
 
@@ -283,36 +283,6 @@ def test_rows_become_truths():
     assert first.ignored.tolist() == [[5, 6, 7, 8]]
     assert second.corners.shape == second.ignored.shape == (0, 4)
     assert second.classes.dtype == torch.long
-
-
-# --- the teacher
-
-
-def said(outputs):
-    told = places(outputs)
-    return Said(boxes_at(told.sides, told.points, told.strides), told.classes.sigmoid())
-
-
-def test_who_says_what_the_teacher_says_learns_nothing():
-    outputs = [y + torch.randn(y.shape) for y in maps(128, logit=-1.0)]
-    given = [y.clone().requires_grad_() for y in outputs]
-    loss = detecting.distil_loss(given, said(outputs))
-    assert float(loss.detach()) < 1e-4
-    loss.backward()
-    assert max(float(y.grad.abs().max()) for y in given) < 1e-3
-
-
-def test_a_teacher_teaches_scores_and_boxes_where_it_sees_something():
-    outputs, _ = perfect()
-    teacher = said(outputs)
-    assert float(detecting.distil_loss(maps(empty=True), teacher)) > 15  # the thing is not seen
-    moved = [y.clone() for y in outputs]
-    moved[1][0, CLASSES : CLASSES + BINS, 12, 10] = 0  # its left side, three and a half for two
-    wanted = 2.0 * (1 - 48 / 72)
-    assert float(detecting.distil_loss(moved, teacher)) == pytest.approx(wanted, rel=1e-3)
-    elsewhere = [y.clone() for y in outputs]
-    elsewhere[1][0, CLASSES:, 20, 20] = torch.randn(4 * BINS)
-    assert float(detecting.distil_loss(elsewhere, teacher)) < 1e-4
 
 
 # --- together

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nukki.ops.guided import window_sum
 from nukki.ops.segments import Segment
+from nukki.ops.tiles import tight_box
+from nukki.types import Box, Mask
 
-__all__ = ["Silhouettes"]
+__all__ = ["Silhouettes", "grown"]
 
 SIDE = 512  # cells of the longer side
 
@@ -50,6 +53,17 @@ class Silhouettes:
         for place in places:
             total += self.maps[place]
         return np.minimum(total, 1)
+
+
+def grown(mask: Mask, reach: int) -> Mask:
+    """The mask (h, w) and all cells of the square of 2 · reach + 1 around each of its own."""
+    height, width = mask.shape
+    result = np.zeros_like(mask)
+    found = tight_box(mask, Box(0, 0, width, height))
+    if found is not None:
+        part = found.grown(reach, height, width).slices()
+        result[part] = window_sum(mask[part][None].astype(np.float32), reach)[0] > 0
+    return result
 
 
 def _reduce(segment: Segment, target: NDArray[np.float32]) -> None:

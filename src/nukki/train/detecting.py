@@ -21,10 +21,7 @@ from torch import Tensor
 from nukki.nets.detect import BINS, STRIDES, Places, boxes_at, places
 from nukki.train.box_augment import IGNORED
 
-__all__ = [
-    "Said", "Truth",
-    "assign", "detect_loss", "distil_loss", "focal", "overlaps", "truths_of",
-]  # fmt: skip
+__all__ = ["Truth", "assign", "detect_loss", "focal", "overlaps", "truths_of"]
 
 _MOST = 13  # best boxes whose overlaps say how many places a thing takes
 _BOX_COST = 3.0  # of -log overlap, where the class has 1
@@ -32,7 +29,6 @@ _NEAR = (
     3.0  # strides from the middle at which a place costs 1 more; ten times that for each further
 )
 _BOX_WEIGHT, _SIDE_WEIGHT = 2.0, 0.25  # of the losses, where the class has 1 (GFL, section 4)
-_TAUGHT = 0.1  # the least score of a teacher's place whose box is taught
 _TINY = 1e-7
 
 
@@ -48,18 +44,6 @@ class Truth(NamedTuple):
     corners: Tensor
     classes: Tensor
     ignored: Tensor
-
-
-class Said(NamedTuple):
-    """What a frozen teacher says of the same pictures, place by place.
-
-    Attributes:
-        boxes: (N, P, 4) pixels of the tensor.
-        scores: (N, P, 80) in 0..1.
-    """
-
-    boxes: Tensor
-    scores: Tensor
 
 
 def truths_of(rows: Tensor) -> list[Truth]:
@@ -106,26 +90,6 @@ def detect_loss(outputs: Sequence[Tensor], truths: Sequence[Truth]) -> Tensor:
         found += len(mine)
     class_loss = (focal(told.classes, wanted) * counted[..., None]).sum()
     return (class_loss + _BOX_WEIGHT * box_loss + _SIDE_WEIGHT * side_loss) / max(found, 1)
-
-
-def distil_loss(outputs: Sequence[Tensor], teacher: Said) -> Tensor:
-    """How far the network is from its teacher, whose places must be the same.
-
-    Args:
-        outputs: The network's maps.
-        teacher: What a network of the same strides says of the same tensors.
-
-    Returns:
-        A scalar, float32, 0 where both say the same: per place at which the teacher sees something
-        (its best score is a tenth or more), weighted by that score.
-    """
-    told = _float(outputs)
-    best = teacher.scores.max(dim=-1).values
-    weight = best * (best >= _TAUGHT)
-    _, general = overlaps(boxes_at(told.sides, told.points, told.strides), teacher.boxes)
-    box_loss = (weight * (1 - general)).sum()
-    class_loss = focal(told.classes, teacher.scores).sum()
-    return (class_loss + _BOX_WEIGHT * box_loss) / weight.sum().clamp(min=1)
 
 
 @torch.no_grad()
