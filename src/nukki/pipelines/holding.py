@@ -2,7 +2,8 @@
 
 A thing joins a person where all of this is so:
 
-* it is of a kind that is held, carried or ridden (`HELD`, `RIDDEN`, by COCO's names),
+* it is of a kind that is held, carried or ridden (`HELD`, `RIDDEN`, by COCO's names), and its score
+  is at least one half: sleeves and shadows are taken for bags and boards by the dozen,
 * it touches the person: grown by a fortieth of the person's height, its mask meets the person's,
 * it is not too large for it: what is held has at most 0.6 of the person's area, what is ridden at
   most 4 times that,
@@ -17,11 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from nukki.ops.segments import Segment
-from nukki.ops.silhouettes import Silhouettes
+from nukki.ops.silhouettes import Silhouettes, grown
 
 __all__ = ["HELD", "RIDDEN", "holders"]
 
@@ -41,6 +40,7 @@ RIDDEN = frozenset(
         "elephant",
     )
 )  # fmt: skip
+_SURE = 0.5
 _TOUCH = 1 / 40  # of the person's height
 _LARGEST = {True: 4.0, False: 0.6}  # area beside the person's, of what is ridden and what is held
 _LEAST = 4  # cells of contact, or less where the thing itself is as small
@@ -57,7 +57,9 @@ def holders(segments: Sequence[Segment]) -> dict[int, int]:
     """
     people = [place for place, one in enumerate(segments) if one.label == PERSON]
     things = [
-        place for place, one in enumerate(segments) if one.label in HELD or one.label in RIDDEN
+        place
+        for place, one in enumerate(segments)
+        if (one.label in HELD or one.label in RIDDEN) and one.score >= _SURE
     ]
     if not people or not things:
         return {}
@@ -65,10 +67,15 @@ def holders(segments: Sequence[Segment]) -> dict[int, int]:
     found: dict[int, int] = {}
     for place in things:
         contacts = {person: _contact(segments, shapes, place, person) for person in people}
-        best = max(contacts, key=lambda person: (contacts[person], -person))
+        best = max(contacts, key=lambda person: (contacts[person], _rank(segments[person])))
         if contacts[best] > 0:
             found[place] = best
     return found
+
+
+def _rank(person: Segment) -> tuple[float, ...]:
+    """Who comes first of those that touch a thing alike: the surer, the upper, the left one."""
+    return person.score, -person.box.top, -person.box.left
 
 
 def _contact(segments: Sequence[Segment], shapes: Silhouettes, thing: int, person: int) -> float:
@@ -82,11 +89,5 @@ def _contact(segments: Sequence[Segment], shapes: Silhouettes, thing: int, perso
         return 0.0
     own, theirs = shapes.maps[thing] >= 0.5, shapes.maps[person] >= 0.5
     reach = max(1, round(_TOUCH * other.box.height * shapes.scale))
-    met = float(np.count_nonzero(_grown(own, reach) & theirs))
+    met = float(np.count_nonzero(grown(own, reach) & theirs))
     return met if met >= min(_LEAST, int(np.count_nonzero(own))) else 0.0
-
-
-def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """The mask and all cells of a square of 2 · reach + 1 around each of its own."""
-    plain = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    return np.asarray(plain.filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
