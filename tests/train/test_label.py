@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from nukki.errors import InputError
@@ -187,6 +188,15 @@ def test_a_photo_that_cannot_be_read(data):
     record = label_sets(data, {"other": None, "mine": None}, looks(Fake(), Fake()), skip_bad=True)
     assert [one["name"] for one in record["sets"]["labelled"]["bad"]] == ["other-p1.jpg"]
     assert len(find_things(data / "train/labelled")) == 7
+
+
+def test_two_at_once_do_not_mix_their_answers(data):
+    work = data.parent / ".data.labelled.part"
+    work.mkdir()
+    with FileLock(work / ".lock"), pytest.raises(InputError, match="another process"):
+        label_sets(data, {"mine": None}, looks(Fake(), Fake()))
+    label_sets(data, {"mine": None}, looks(Fake(), Fake()))
+    assert not work.exists()
 
 
 class Strange(Fake):

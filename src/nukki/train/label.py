@@ -8,6 +8,7 @@ where it was.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from nukki.errors import InputError, NukkiError
@@ -160,31 +162,50 @@ def label_sets(
     _check(folder, record, sets, looks, name, rules)
     folder = folder.resolve()
     work = folder.with_name(f".{folder.name[:60]}.{name}.part")
-    journal = _Journal(work / _JOURNAL)
     questions = {
         "data": record["names_and_sizes"],
         "sets": dict(sets),
         "looks": [look.record() for look in looks],
         "rules": asdict(rules),
     }
-    journal.open(questions)
-    desk = _Desk(journal, looks, rules, skip_bad, watch or _unwatched)
-    told = list(desk.work_through(folder, sets))
-    if not told:
-        message = "none of the photos can be labelled: there are none, or nothing is found in them"
-        raise InputError(message, hint="give other sets, or see what was said of each photo")
-    made = _written(work, told)
-    says = {
-        "origin": "photos of other sets here, boxes of teachers in agreement",
-        "terms": "those of the photos' sets; teachers as published",
-        **{key: questions[key] for key in ("sets", "looks", "rules")},
-        "pictures": {"train": len(told), "validate": 0, "held": 0},
-        "left_out": [],
-        "bad": desk.bad,
-    }
-    made_record = add_set(folder, made, name, says)
+    with _alone(work):
+        journal = _Journal(work / _JOURNAL)
+        journal.open(questions)
+        desk = _Desk(journal, looks, rules, skip_bad, watch or _unwatched)
+        told = list(desk.work_through(folder, sets))
+        if not told:
+            message = "none of the photos can be labelled: there are none that can be read"
+            raise InputError(message, hint="give other sets, or see what was said of each photo")
+        made = _written(work, told)
+        says = {
+            "origin": "photos of other sets here, boxes of teachers in agreement",
+            "terms": "those of the photos' sets; teachers as published",
+            **{key: questions[key] for key in ("sets", "looks", "rules")},
+            "pictures": {"train": len(told), "validate": 0, "held": 0},
+            "left_out": [],
+            "bad": desk.bad,
+        }
+        new_record = add_set(folder, made, name, says)
     shutil.rmtree(work, ignore_errors=True)
-    return made_record
+    return new_record
+
+
+@contextlib.contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Keep a second process from writing to the same journal."""
+    lock = FileLock(work / ".lock", timeout=0)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        message = f"`{work}` is being worked on by another process"
+        raise InputError(message, hint="wait for it, or end it; its work is kept") from error
+    except OSError as error:
+        raise unwritable(work, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _unwatched(done: int, total: int, problem: str | None) -> None:
