@@ -58,10 +58,6 @@ class Detection:
         """The longer side that a picture is brought to where none is asked for."""
         return max(self.card.input.size)
 
-    def reduction(self, height: int, width: int, *, size: int | None = None) -> int:
-        """By how much a photo may be box-reduced before `find`, at no visible loss."""
-        return grid.reduction(height, width, self._spec_at(size))
-
     def find(self, image: RGB8, *, size: int | None = None) -> Boxes:
         """Find the things in a photo.
 
