@@ -4,8 +4,8 @@ A look from near sees small things better and large ones worse: it finds a thing
 look found too, and parts of a thing (an arm, what the border of a tile left of a man) as things of
 their own. Four rules decide, each about boxes of one class from different looks:
 
-size      a look is believed about things of a size that it can see: what is small from afar is left
-          to a nearer look at that place, unless it is sure; what is large from near to a farther one
+size      a look is believed about things of a size that it can see: what is small from afar goes to
+          a nearer look at that place, unless it is sure; what is large from near to a farther one
 cut       a box that a border inside the photo cut off goes where another look's box holds most of
           it: someone saw the whole
 fragment  a box inside a larger one from farther away goes, if it is so large that it would have
