@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.errors import InputError
@@ -100,6 +100,7 @@ def test_boxes_that_are_worth_nothing_have_corners_all_the_same():
     np.testing.assert_allclose(fused.corners, [[1, 2, 3, 4]], rtol=1e-5)
 
 
+@settings(deadline=None)
 @given(looks())
 def test_what_holds_of_every_fusion(given_looks):
     fused, counts = fuse(given_looks)
@@ -115,6 +116,7 @@ def test_what_holds_of_every_fusion(given_looks):
         assert (fused.corners <= every.max(axis=0) + 1e-3).all()
 
 
+@settings(deadline=None)
 @given(looks())
 def test_one_look_twice_is_that_look_where_it_has_no_doubles(given_looks):
     one = given_looks[0]

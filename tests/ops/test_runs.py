@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco
 
@@ -33,6 +33,7 @@ def test_the_short_form_by_hand():
     assert from_text("S1") == [35]
 
 
+@settings(deadline=None)
 @given(masks)
 def test_there_and_back(mask):
     runs = to_runs(mask)
@@ -40,6 +41,7 @@ def test_there_and_back(mask):
     np.testing.assert_array_equal(from_runs(runs, mask.shape), mask)
 
 
+@settings(deadline=None)
 @given(masks)
 def test_pycocotools_reads_and_writes_the_same(mask):
     theirs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
