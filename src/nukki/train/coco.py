@@ -13,12 +13,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from nukki.errors import InputError
+from nukki.io.annotations import ANNOTATIONS
 from nukki.train.pairs import Item, Listing, Split
 from nukki.train.sources import Source
 
 __all__ = ["ANNOTATIONS", "from_annotations", "joined", "with_annotations"]
-
-ANNOTATIONS = "instances.json"
 
 # A thing this large can be the subject; all such things together this large; the rest at most this
 # large; so many at most. All as shares of the picture's area.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from nukki.errors import InputError
 from nukki.io.decode import Found, decode
@@ -19,7 +18,6 @@ __all__ = [
     "as_jpeg",
     "as_png",
     "banded",
-    "drawn",
     "opened",
     "picture_in",
     "size_of",
@@ -100,20 +98,6 @@ def banded(image: Image.Image, trimap: NDArray[np.uint8]) -> NDArray[np.uint8]:
     model = guided_coefficients(guide, sure, weight, _RADIUS, _EPS)
     alpha = np.clip((model[:3] * guide).sum(0) + model[3], 0, 1)
     return np.asarray(np.rint(np.where(trimap == _BAND, alpha, sure) * 255), np.uint8)
-
-
-def drawn(size: tuple[int, int], outlines: Sequence[Sequence[float]]) -> Image.Image:
-    """Outlines filled white on black.
-
-    Args:
-        size: (width, height).
-        outlines: Each x, y, x, y, …, as in COCO's `segmentation`.
-    """
-    mask = Image.new("L", size)
-    pen = ImageDraw.Draw(mask)
-    for outline in outlines:
-        pen.polygon(list(outline), fill=255)
-    return mask
 
 
 def as_jpeg(image: Image.Image) -> bytes:

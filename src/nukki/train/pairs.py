@@ -13,6 +13,7 @@ from PIL import Image
 from nukki.errors import InputError
 from nukki.io.masks import alpha_of
 from nukki.ops.alpha import quantise
+from nukki.ops.outlines import drawn
 from nukki.train import masks
 from nukki.train.sources import Source
 
@@ -133,7 +134,7 @@ def outlined(source: Source, item: Item) -> Pair:
     data = source.read(item.image)
     size = masks.size_of(source.named(item.image), data)
     _check_same(source, item, size, item.size or size)
-    mask = masks.drawn(size, item.outlines)
+    mask = drawn(size, item.outlines)
     return Pair(data, PurePosixPath(item.image).suffix, masks.as_png(mask))
 
 

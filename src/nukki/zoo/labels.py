@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nukki.types import ClassSpec
 
-__all__ = ["labels_of"]
+__all__ = ["COCO_NUMBERS", "labels_of"]
 
 # COCO's 80 things (Lin et al., ECCV 2014, arXiv 1405.0312), numbered without gaps.
 _COCO_80 = (
@@ -28,6 +28,9 @@ def _with_gaps() -> tuple[str, ...]:
     things = iter(_COCO_80)
     return tuple("" if number in _GAPS else next(things) for number in range(91))
 
+
+# What COCO's files call the things 0..79, their `category_id`.
+COCO_NUMBERS = tuple(number for number in range(91) if number not in _GAPS)
 
 # Pascal VOC's 20 things (Everingham et al., IJCV 2010), 0 is the background.
 _VOC_21 = (
