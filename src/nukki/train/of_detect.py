@@ -19,7 +19,7 @@ from nukki.ops import nms
 from nukki.ops.boxes import areas, shared_matrix
 from nukki.ops.detection_measures import Judged, average_precision, judged, overlap_with_crowds
 from nukki.ops.grid import fit
-from nukki.train.box_augment import boxed, packed, sample
+from nukki.train.box_augment import FILL, boxed, packed, sample
 from nukki.train.detecting import detect_loss, truths_of
 from nukki.train.kinds import Exported, Kind, Measure
 from nukki.train.recipe import Recipe
@@ -45,6 +45,7 @@ def input_spec(grid: tuple[int, int]) -> InputSpec:
         mean=_MEAN,
         std=_STD,
         channels="bgr",
+        pad_value=FILL,  # as in training
         multiple=32,
         name="image",
     )
@@ -86,7 +87,8 @@ class _Detect(Kind[Photo]):
         return _Stream(recipe, folder, skip_bad=skip_bad)
 
     def held(self, folder: Path) -> tuple[Photo, ...]:
-        return find_things(folder / "validate" / "coco")
+        there = folder / "validate" / "coco"
+        return find_things(there) if there.is_dir() else ()
 
     def check(self, one: Photo) -> None:
         load_things(one)
@@ -166,6 +168,7 @@ class _Detect(Kind[Photo]):
             f"mean = {list(_MEAN)}",
             f"std = {list(_STD)}",
             f'channels = "{spec.channels}"',
+            f"pad_value = {spec.pad_value}",
             "",
             "[boxes]",
             'form = "decoded"',
