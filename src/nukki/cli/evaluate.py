@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nukki.cli import evaluate_detect
 from nukki.cli.arguments import add_options, options_from, positive, words
 from nukki.cli.network import add_fetching, ready
-from nukki.cli.report import DONE, say
-from nukki.errors import InputError, OutputError
+from nukki.cli.report import DONE
+from nukki.cli.results import add_results, add_selection, card_of, check_results, tell
 from nukki.pipelines.options import Edges, RemoveOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
     command = subparsers.add_parser(
         "evaluate",
         help="how good a network is on pictures whose truth is known",
-        description="Judge networks on folders of pictures and masks, through what remove runs.",
+        description="Judge networks on pictures whose truth is known, through what ships.",
     )
     actions = command.add_subparsers(title="commands", dest="action", metavar="ACTION")
     action = actions.add_parser(
@@ -63,14 +63,15 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     action.set_defaults(handler=subject)
     _add_what(action)
-    _add_results(action)
+    add_results(action)
     add_fetching(action)
     add_options(action, RunOptions)
-    for flag, text in (
-        ("--quiet", "say nothing but errors"),
-        ("--traceback", "show where in nukki an error arose"),
-    ):
-        action.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
+    for each in (action, evaluate_detect.add(actions)):
+        for flag, text in (
+            ("--quiet", "say nothing but errors"),
+            ("--traceback", "show where in nukki an error arose"),
+        ):
+            each.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
 
 
 def _add_what(action: argparse.ArgumentParser) -> None:
@@ -113,8 +114,7 @@ def _add_what(action: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="ways of refining edges: none, fast, auto, best (default: none, the map itself)",
     )
-    action.add_argument("--names", metavar="FILE", help="only these stems, one a line")
-    action.add_argument("--limit", type=positive, metavar="N", help="only so many pictures a set")
+    add_selection(action, positive=positive)
     action.add_argument(
         "--kinds", metavar="FILE", help="lines of `stem kind`: figures by kind, too"
     )
@@ -123,17 +123,6 @@ def _add_what(action: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also how well masks of a photo and of its copies agree; needs no masks/",
     )
-    action.add_argument(
-        "--skip-bad", action="store_true", help="pass over what cannot be judged, and count it"
-    )
-
-
-def _add_results(action: argparse.ArgumentParser) -> None:
-    action.add_argument(
-        "--json", metavar="FILE", help="write JSON; - prints it instead of the table"
-    )
-    action.add_argument("--each", metavar="FILE", help="write a line of CSV a picture; - prints it")
-    action.add_argument("--overwrite", action="store_true", help="replace files that are there")
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -152,7 +141,9 @@ class _Variant:
 
 def subject(args: argparse.Namespace) -> int:
     """`evaluate subject`."""
-    _check_results(args)
+    from nukki.evaluate.report import as_csv, as_json, table
+
+    check_results(args)
     variants = _variants(args)
     run = options_from(args, RunOptions)
     for model, card in dict.fromkeys((one.model, one.card) for one in variants):
@@ -165,7 +156,7 @@ def subject(args: argparse.Namespace) -> int:
             quiet=getattr(args, "quiet", False),
         )
     scores = [_judged(folder, one, run, args) for folder in args.sets for one in variants]
-    _tell(scores, args)
+    tell(scores, args, table=table, as_json=as_json, as_csv=as_csv)
     return DONE
 
 
@@ -174,19 +165,9 @@ def _variants(args: argparse.Namespace) -> list[_Variant]:
     for way in args.edges:
         RemoveOptions(edges=way)  # says which words there are
     models = list(dict.fromkeys(args.models or ["subject"]))
-    files = [model for model in models if model.lower().endswith(".onnx")]
-    if len(args.cards) not in (0, 1, len(files)):
-        message = (
-            f"`--card` must be given once or for each of {len(files)} files, got {len(args.cards)}"
-        )
-        raise InputError(message, hint="give the cards in the order of their files")
-    if args.cards and not files:
-        message = f"`{args.cards[0]}` goes with an ONNX file, but no --model is one"
-        raise InputError(message, hint="give --model FILE.onnx, or leave out the card")
-    cards = args.cards * len(files) if len(args.cards) == 1 else args.cards
-    card_of = dict(zip(files, cards, strict=False))
+    cards = card_of(models, args.cards)
     return [
-        _Variant(model, card_of.get(model), size, way)
+        _Variant(model, cards.get(model), size, way)
         for model in models
         for size in args.sizes
         for way in args.edges
@@ -218,43 +199,3 @@ def _judged(folder: str, one: _Variant, run: RunOptions, args: argparse.Namespac
             accept_licence=args.accept_licence,
             done=progress.advance,
         )
-
-
-def _check_results(args: argparse.Namespace) -> None:
-    """Refuse a result that cannot be written, before any work is done."""
-    if args.json is not None and args.json == args.each:
-        where = "standard output" if args.json == "-" else f"`{args.json}`"
-        message = f"`--json` and `--each` both go to {where}"
-        raise InputError(message, hint="give one of them another file")
-    for name in (args.json, args.each):
-        if name in (None, "-"):
-            continue
-        path = Path(name)
-        if path.exists() and not args.overwrite:
-            message = f"`{name}` is there already"
-            raise InputError(message, hint="give --overwrite to replace it, or another name")
-        if not path.absolute().parent.is_dir():
-            message = f"`{name}` cannot be written: there is no folder `{path.parent}`"
-            raise OutputError(message, hint=f"create the folder `{path.parent}` first")
-
-
-def _tell(scores: list[Score], args: argparse.Namespace) -> None:
-    from nukki.evaluate.report import as_csv, as_json, table
-    from nukki.io.files import write
-
-    for name, text in ((args.json, as_json), (args.each, as_csv)):
-        if name == "-":
-            sys.stdout.write(text(scores))
-        elif name is not None:
-            write(name, text(scores).encode())
-    if "-" not in (args.json, args.each):
-        print("\n".join(table(scores)))
-    if getattr(args, "quiet", False):
-        return
-    for folder in dict.fromkeys(score.folder for score in scores):
-        group = [score for score in scores if score.folder == folder]
-        reasons = list(dict.fromkeys(reason for score in group for _, reason in score.skipped))
-        for reason in reasons:
-            say(f"passed over: {reason}")
-        if reasons:
-            say(f"{folder}: {len(reasons)} passed over, {group[0].all.pictures} judged")

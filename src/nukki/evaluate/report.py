@@ -12,10 +12,10 @@ from itertools import groupby
 from nukki.evaluate.figures import Figures
 from nukki.evaluate.subject import Score
 
-__all__ = ["as_csv", "as_json", "table"]
+__all__ = ["aligned", "as_csv", "as_json", "share", "table"]
 
 
-def _share(value: float) -> str:
+def share(value: float) -> str:
     """A figure of 0 to 1 as papers print it: .9456."""
     return f"{value:.4f}".removeprefix("0")
 
@@ -34,19 +34,19 @@ def _fine(value: float) -> str:
 
 # What stands over a column, the field of `Figures`, and how it is written.
 _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("max F", "max_f", _share),
-    ("mean F", "mean_f", _share),
-    ("wF", "weighted_f", _share),
-    ("MAE", "mae", _share),
-    ("S", "s_alpha", _share),
-    ("max E", "max_e", _share),
-    ("mean E", "mean_e", _share),
-    ("IoU", "iou", _share),
-    ("BF", "boundary_f", _share),
+    ("max F", "max_f", share),
+    ("mean F", "mean_f", share),
+    ("wF", "weighted_f", share),
+    ("MAE", "mae", share),
+    ("S", "s_alpha", share),
+    ("max E", "max_e", share),
+    ("mean E", "mean_e", share),
+    ("IoU", "iou", share),
+    ("BF", "boundary_f", share),
     ("SAD", "sad", _fine),
-    ("MSE", "mse", _share),
-    ("sure", "confidence", _share),
-    ("ECE", "calibration_error", _share),
+    ("MSE", "mse", share),
+    ("sure", "confidence", share),
+    ("ECE", "calibration_error", share),
     ("nothing", "nothing_found", _percent),
     ("net ms", "network_ms", _tenth),
     ("ms", "alpha_ms", _tenth),
@@ -99,7 +99,7 @@ def _measures(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
 
 def _agreements(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
     found = [of.agreement or {} for *_, of in lines]
-    return list(found[0]), [[_share(value) for value in one.values()] for one in found]
+    return list(found[0]), [[share(value) for value in one.values()] for one in found]
 
 
 def _aligned(
@@ -107,10 +107,15 @@ def _aligned(
 ) -> Iterator[str]:
     rows = [(*_WORDS, *titles)]
     rows += [(*left, *right) for left, right in zip(words, cells, strict=True)]
+    return aligned(rows, _LEFT)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
+    """Rows of cells as lines; the first columns stand at their left, the others at their right."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for row in rows:
         shown = [
-            cell.rjust(width) if place >= _LEFT else cell.ljust(width)
+            cell.rjust(width) if place >= left else cell.ljust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(shown).rstrip()
