@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nukki.api import erase, list_models, load, read, remove, replace, segment
+    from nukki.api import erase, list_models, load, pick, read, remove, replace, segment
     from nukki.errors import (
         CardError,
         ChecksumMismatch,
@@ -48,6 +48,7 @@ _HOME = {
     "erase": "api",
     "list_models": "api",
     "load": "api",
+    "pick": "api",
     "read": "api",
     "remove": "api",
     "replace": "api",
@@ -96,6 +97,7 @@ __all__ = [
     "erase",
     "list_models",
     "load",
+    "pick",
     "read",
     "remove",
     "replace",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, Unpack
 
@@ -11,8 +11,9 @@ from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
 from nukki.io.masks import MaskSource, read_mask
-from nukki.loading import load, load_as, load_finder
+from nukki.loading import load, load_as, load_finder, load_picker
 from nukki.pipelines import erase as erasing
+from nukki.pipelines import pick as picking
 from nukki.pipelines import remove as removal
 from nukki.pipelines import segment as segmenting
 from nukki.pipelines.backgrounds import Colour, Source, background_of
@@ -20,21 +21,34 @@ from nukki.pipelines.options import (
     CallKeywords,
     EraseKeywords,
     EraseOptions,
+    PickKeywords,
+    PickOptions,
     RemoveKeywords,
     RemoveOptions,
     SegmentKeywords,
     SegmentOptions,
 )
-from nukki.pipelines.results import Cutout, Erased, Segmentation
+from nukki.pipelines.results import Cutout, Erased, Instance, Segmentation
 from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.matting import Matting
 from nukki.tasks.saliency import Saliency
+from nukki.types import Box, Point
 from nukki.zoo import catalog
 from nukki.zoo.cards import CommercialUse, ModelCard, Task
 
-__all__ = ["erase", "list_models", "load", "load_as", "read", "remove", "replace", "segment"]
+__all__ = [
+    "erase",
+    "list_models",
+    "load",
+    "load_as",
+    "pick",
+    "read",
+    "remove",
+    "replace",
+    "segment",
+]
 
-Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions)
+Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions, PickOptions)
 
 
 def read(
@@ -83,7 +97,7 @@ def remove(
         background: What `Cutout.save` puts behind the subject: a colour ("white", "#ff8800",
             (255, 136, 0)) or a picture.
         **options: Fields of `pipelines.options.RemoveOptions`: model, card, subject, edges,
-            matting, threshold, binary, fill_holes, drop_specks, largest, grow, feather,
+            instances, matting, threshold, binary, fill_holes, drop_specks, largest, grow, feather,
             feather_out, invert, colours, hidden, sharpen, crop.
 
     Returns:
@@ -112,9 +126,24 @@ def remove(
         picture,
         wish,
         network,
+        finder=_finder_for(wish, device, threads, accept_licence=accept_licence),
         matting=matting,
         background=behind,
         threads=threads or settings.threads(),
+    )
+
+
+def _finder_for(
+    wish: RemoveOptions, device: str | None, threads: int | None, *, accept_licence: bool
+) -> segmenting.Finder | None:
+    """What finds people and things for a subject; None where nobody asks for it.
+
+    Who names a network for what stands out wants its answer: then "auto" is "salient".
+    """
+    if wish.subject == "salient" or (wish.subject == "auto" and not removal.looks_at_both(wish)):
+        return None
+    return load_finder(
+        wish.instances, device=device, threads=threads, accept_licence=accept_licence
     )
 
 
@@ -174,6 +203,50 @@ def segment(
     return segmenting.segment(
         picture, finder, what=wish.what, except_=wish.except_, min_score=wish.min_score
     )
+
+
+def pick(
+    image: Source,
+    *,
+    points: Sequence[Point | tuple[float, float]] = (),
+    box: Box | tuple[int, int, int, int] | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = None,
+    allow_truncated: bool = False,
+    accept_licence: bool = False,
+    **options: Unpack[PickKeywords],
+) -> Instance:
+    """Find the one thing of a photo that clicks or a box show.
+
+    Args:
+        image: Whatever `read` takes.
+        points: Places on it, and beside it (`Point(x, y, keep=False)`); (0, 0) is the centre of the
+            first pixel.
+        box: Around it: left, top, right, bottom.
+        device: See `remove`.
+        threads: See `remove`.
+        max_pixels: See `read`.
+        allow_truncated: See `read`.
+        accept_licence: See `remove`.
+        **options: Fields of `pipelines.options.PickOptions`: model, card.
+
+    Returns:
+        The thing, its score the IoU that its mask is likely to have; `cut()` cuts it out. To ask
+        again and again about one photo, keep `nukki.loading.load_picker().embed(image)`.
+
+    Raises:
+        NothingFound: If nothing is there.
+        NukkiError: See its tree in `nukki.errors`.
+    """
+    wish = _checked(PickOptions, "pick", options)
+    shown = [one if isinstance(one, Point) else Point(*one) for one in points]
+    around = box if box is None or isinstance(box, Box) else Box(*box)
+    picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
+    picker = load_picker(
+        wish.model, card=wish.card, device=device, threads=threads, accept_licence=accept_licence
+    )
+    return picking.pick(picture, picker, points=shown, box=around)
 
 
 def erase(

@@ -9,6 +9,8 @@ from typing import TypeAlias, TypeVar
 from nukki import settings
 from nukki.errors import InputError
 from nukki.pipelines.finding import OwnFinder
+from nukki.pipelines.looking import Looking
+from nukki.pipelines.pick import OwnPicker, Picker
 from nukki.pipelines.segment import Finder, check_finder
 from nukki.runtime.sessions import Session, get_session
 from nukki.tasks.detection import Detection
@@ -24,7 +26,7 @@ from nukki.zoo.cards import ModelCard, Task
 from nukki.zoo.fetch import ensure
 from nukki.zoo.store import graphs
 
-__all__ = ["Network", "finder_name", "load", "load_as", "load_finder", "load_picker"]
+__all__ = ["Network", "finder_name", "load", "load_as", "load_finder", "load_picker", "picker_name"]
 
 Network: TypeAlias = (
     Saliency | Semantic | Detection | Instances | Prompted | Picking | Matting | Inpainting
@@ -196,27 +198,51 @@ def load_finder(
     if not isinstance(network, Detection):
         message = f"`{instances}` must be a network that finds things"
         raise InputError(message, hint="choose one of `nukki models list --task instances`")
-    picker = load_picker(_PICKER, device=device, threads=threads)
-    return OwnFinder(network, picker, threads=threads or settings.threads())
+    picking = _own_picking(device, threads)
+    return OwnFinder(Looking(network), picking, threads=threads or settings.threads())
+
+
+def picker_name(model: str) -> str:
+    """The name or file of what finds the thing that is shown: "default" is our own `pick`."""
+    return _PICKER if model == "default" else model
 
 
 def load_picker(
-    name_or_path: str = _PICKER,
+    model: str = "default",
     *,
     card: str | None = None,
     device: str | None = None,
     threads: int | None = None,
     accept_licence: bool = False,
-) -> Picking:
-    """Load a network that finds the thing that a box or clicks show; see `load`.
+) -> Picker:
+    """Load what finds the thing that clicks or a box show.
+
+    Args:
+        model: "default", a name such as "sam-vit-b", or a .onnx file.
+        card: See `load`.
+        device: See `load`.
+        threads: See `load`.
+        accept_licence: See `load`.
 
     Raises:
-        InputError: If the network is for something else.
+        InputError: If the network is for something else; nothing is fetched then.
         UnknownModel, FetchError, ProviderError: As `load`.
     """
-    name = _PICKER if name_or_path == "default" else name_or_path
+    name = picker_name(model)
+    catalog.check_task(catalog.card_for(name, card)[0], "prompted")
     network = load(name, card=card, device=device, threads=threads, accept_licence=accept_licence)
+    if isinstance(network, Picking):
+        return OwnPicker(network, threads=threads or settings.threads())
+    if not isinstance(network, Prompted):
+        message = f"`{name}` must be a network that is asked by clicks and boxes"
+        raise InputError(message, hint="leave out the name for nukki's own")
+    return network
+
+
+def _own_picking(device: str | None, threads: int | None) -> Picking:
+    """Our own `pick`."""
+    network = load(_PICKER, device=device, threads=threads)
     if not isinstance(network, Picking):
-        message = f"`{name}` must be a network that is asked about crops, as `{_PICKER}` is"
-        raise InputError(message, hint="leave out the name")
+        message = f"the card of `{_PICKER}` is not that of nukki's own network"
+        raise InputError(message, hint="remove that card from the card folder")
     return network

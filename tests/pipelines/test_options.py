@@ -28,7 +28,7 @@ def test_every_option_has_a_line_of_help_and_a_default(table):
 @pytest.mark.parametrize(
     ("table", "wrong", "said"),
     [
-        (RemoveOptions, {"subject": "dog"}, "auto, salient"),
+        (RemoveOptions, {"subject": "people,"}, "nothing stands here"),
         (RemoveOptions, {"edges": "soft"}, "none, fast, auto, best"),
         (RemoveOptions, {"colours": "guess"}, "estimate, keep"),
         (RemoveOptions, {"hidden": "black"}, "zero, keep, bleed"),

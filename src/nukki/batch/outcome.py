@@ -30,6 +30,8 @@ class Outcome:
         reason: Why it failed or was not done, one sentence.
         hint: What to do about it, one imperative line.
         notes: What a user should know of how the picture was read.
+        road: How the subject was found; see `Cutout.road`.
+        why: Why that road was taken.
         error: The exception behind "failed"; not part of the record.
     """
 
@@ -41,11 +43,13 @@ class Outcome:
     reason: str | None = None
     hint: str | None = None
     notes: tuple[str, ...] = ()
+    road: str | None = None
+    why: str | None = None
     error: BaseException | None = field(default=None, compare=False, repr=False)
 
     def record(self) -> dict[str, Any]:
         """What a program wants of it, in words and numbers."""
-        return {
+        record = {
             "input": self.input,
             "output": self.output,
             "outcome": self.outcome,
@@ -53,6 +57,7 @@ class Outcome:
             "seconds": None if self.seconds is None else round(self.seconds, 4),
             "reason": self.reason,
         }
+        return record if self.road is None else {**record, "road": self.road, "why": self.why}
 
     def json(self) -> str:
         """The record as one line of JSON, without a line end.
@@ -96,12 +101,15 @@ class Tally:
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.counts: Counter[Word] = Counter()
+        self.roads: Counter[str] = Counter()
         for outcome in outcomes:
             self.add(outcome)
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
         self.counts[outcome.outcome] += 1
+        if outcome.outcome == "done" and outcome.road is not None:
+            self.roads[outcome.road] += 1
 
     @property
     def total(self) -> int:
@@ -121,6 +129,9 @@ class Tally:
     def __str__(self) -> str:
         words: tuple[Word, ...] = ("done", "nothing found", "failed", "exists", "skipped")
         parts = [f"{self.counts[word]} {_IN_A_SUM[word]}" for word in words if self.counts[word]]
+        if parts and len(self.roads) > 1:
+            roads = ", ".join(f"{count} {road}" for road, count in sorted(self.roads.items()))
+            parts[0] += f" ({roads})"
         return ", ".join(parts) or "no pictures"
 
 

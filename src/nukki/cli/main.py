@@ -21,6 +21,7 @@ from nukki.cli import (
     erase,
     evaluate,
     models,
+    pick,
     remove,
     segment,
     train,
@@ -53,7 +54,19 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nukki {nukki.__version__}")
     _add_common(top, default=False)
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    for module in (remove, segment, erase, compare, bench, evaluate, data, train, convert, models):
+    for module in (
+        remove,
+        segment,
+        pick,
+        erase,
+        compare,
+        bench,
+        evaluate,
+        data,
+        train,
+        convert,
+        models,
+    ):
         module.add(commands)
     doctor.add(commands)
     for command in commands.choices.values():

@@ -146,6 +146,8 @@ class Job:
             seconds=perf_counter() - start,
             reason=None if cut.found else "no subject was found",
             notes=cut.picture.notes,
+            road=cut.road,
+            why=cut.reason or None,
         )
 
     def _write(self, cut: Cutout, target: Path | None) -> None:
@@ -255,6 +257,9 @@ def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
         OutputError: If the output folder cannot be made.
     """
     from nukki.cli.network import ready
+    from nukki.loading import finder_name
+    from nukki.pipelines.segment import check_finder
+    from nukki.zoo.catalog import card_for
 
     terms = {
         "accept_licence": args.accept_licence,
@@ -264,6 +269,11 @@ def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
     if job.remove.matting is not None:
         ready(job.remove.matting, task="matting", run=job.run, **terms)
     ready(job.remove.model, card=job.remove.card, run=job.run, **terms)
+    if job.remove.instances != "default":
+        name, card = finder_name(job.remove.instances)
+        found, _ = card_for(name, card)
+        check_finder(found)
+        ready(name, task=found.task, card=card, run=job.run, **terms)
     if planned.folder is not None:
         try:
             planned.folder.mkdir(parents=True, exist_ok=True)
@@ -333,9 +343,11 @@ def _tell(outcome: Outcome, tell: Any, *, single: bool, args: argparse.Namespace
     for note in outcome.notes:
         tell(f"note: `{outcome.input}`: {note}")
     if outcome.outcome == "nothing found":
-        tell(f"nothing found in `{outcome.input}` (confidence {outcome.confidence:.2f})")
+        why = f"; {outcome.why}" if outcome.why else ""
+        tell(f"nothing found in `{outcome.input}` (confidence {outcome.confidence:.2f}{why})")
     elif single and outcome.outcome == "done":
-        tell(f"{outcome.input} -> {outcome.output}  ({outcome.seconds:.2f} s)")
+        road = f"; {outcome.road}: {outcome.why}" if outcome.why else ""
+        tell(f"{outcome.input} -> {outcome.output}  ({outcome.seconds:.2f} s{road})")
     elif single and outcome.outcome == "skipped":
         tell(f"{outcome.output} was finished before")
 

@@ -8,6 +8,7 @@ tall and wide things is seen; at the photo's rim it ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 
 from nukki.types import RGB8, Point
 
-__all__ = ["CLICK", "Frame", "cropped", "frame_around", "question", "whole"]
+__all__ = ["CLICK", "Frame", "cropped", "frame_around", "pixel_frame", "question", "whole"]
 
 Frame: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom, edges of pixels
 
@@ -51,6 +52,14 @@ def frame_around(box: Sequence[float], size: tuple[int, int], margin: float = _M
         min(float(size[1]), x + wide / 2),
         min(float(size[0]), y + high / 2),
     )
+
+
+def pixel_frame(frame: Frame, size: tuple[int, int]) -> Frame:
+    """The frame, its edges on pixels of the photo; it holds at least one."""
+    left, top = floor(frame[0]), floor(frame[1])
+    right, bottom = min(size[1], ceil(frame[2])), min(size[0], ceil(frame[3]))
+    left, top = min(left, size[1] - 1), min(top, size[0] - 1)
+    return float(left), float(top), float(max(right, left + 1)), float(max(bottom, top + 1))
 
 
 def cropped(image: RGB8 | NDArray[np.uint8], frame: Frame, grid: tuple[int, int]) -> RGB8:

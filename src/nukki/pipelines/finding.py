@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from nukki.ops.alpha import quantise
 from nukki.ops.bilinear import places, sampled
 from nukki.ops.boxes import Boxes
-from nukki.ops.crops import Frame, frame_around
+from nukki.ops.crops import frame_around, pixel_frame
 from nukki.ops.partition import Claim, settled
 from nukki.ops.refine import Refinement, refine
 from nukki.ops.segments import Segment, in_order, soft_segment_of
+from nukki.pipelines.holding import HELD, PERSON, RIDDEN
 from nukki.tasks.picking import Answer, Picking, Question
 from nukki.types import RGB8, Box, ClassSpec
 from nukki.zoo.cards import ModelCard
@@ -28,6 +29,7 @@ from nukki.zoo.cards import ModelCard
 __all__ = ["Found", "OwnFinder", "doubles", "joint_score"]
 
 _MOST = 100  # boxes that are looked at, the surest
+_MOST_AROUND = 40  # and where only people and what they hold are asked for
 _SIDE = 384  # longer side of the grid on which masks are compared
 _SAME = 0.65  # IoU of two masks of one class above which they show the same thing
 _SAME_THING = 0.8  # and of two classes: a cat that may be a dog
@@ -118,8 +120,32 @@ class OwnFinder:
             InputError: If `image` is not RGB8.
             ModelOutputError: If an output is not that of its card, or not finite.
         """
+        boxes = self.detector.find(image)
+        sure = np.flatnonzero(boxes.scores >= min_score)
+        return self._drawn(image, boxes.chosen(sure[:_MOST]), min_score)
+
+    def around_people(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
+        """People and what they may hold or ride; nothing, and at once, where there are no people.
+
+        Args:
+            image: (H, W, 3) uint8, sRGB.
+            min_score: Leave out what is less sure.
+
+        Raises:
+            InputError, ModelOutputError: As `predict`.
+        """
+        boxes = self.detector.find(image)
+        labels = np.array([*self.labels, ""])[boxes.classes]
+        sure = boxes.scores >= min_score
+        if not (sure & (labels == PERSON)).any():
+            return []
+        near = np.flatnonzero(sure & np.isin(labels, [PERSON, *HELD, *RIDDEN]))
+        return self._drawn(image, boxes.chosen(near[:_MOST_AROUND]), min_score)
+
+    def _drawn(self, image: RGB8, boxes: Boxes, min_score: float) -> list[Segment]:
+        """What the boxes show, with edges, every pixel given once."""
         size = image.shape[0], image.shape[1]
-        found = self._found(image, min_score)
+        found = self._found(image, boxes, min_score)
         claims = [self._claim(image, one) for one in found]
         segments = [
             soft_segment_of(
@@ -129,15 +155,13 @@ class OwnFinder:
         ]
         return in_order(one for one in segments if one is not None)
 
-    def _found(self, image: RGB8, min_score: float) -> list[Found]:
+    def _found(self, image: RGB8, boxes: Boxes, min_score: float) -> list[Found]:
         """Boxes with masks, less the doubles."""
         size = image.shape[0], image.shape[1]
-        boxes = self.detector.find(image)
-        boxes = boxes.chosen(np.flatnonzero(boxes.scores >= min_score)[:_MOST])
         if not len(boxes):
             return []
         corners = [tuple(float(edge) for edge in row) for row in boxes.corners]
-        frames = [_whole_pixels(frame_around(box, size), size) for box in corners]
+        frames = [pixel_frame(frame_around(box, size), size) for box in corners]
         answers = self.picker.look(image, frames).ask([Question(box=box) for box in corners])
         found = [
             Found(
@@ -177,7 +201,9 @@ def doubles(found: Sequence[Found], size: tuple[int, int]) -> list[Found]:
     Returns:
         Those that stay, the surest first; of equally sure ones the upper, then the left one.
     """
-    order = sorted(found, key=lambda one: (-one.score, one.corners[1], one.corners[0], one.label))
+    order = sorted(found, key=_rank)
+    if not order:
+        return []
     masks = _small_masks(order, size)
     areas = masks.sum(axis=1)
     shared = masks @ masks.T
@@ -200,6 +226,12 @@ def doubles(found: Sequence[Found], size: tuple[int, int]) -> list[Found]:
     return [order[place] for place in kept]
 
 
+def _rank(one: Found) -> tuple[float | str, ...]:
+    """The surest first; of equally sure ones by place, name and size: two never stand alike."""
+    left, top, right, bottom = one.corners
+    return -one.score, top, left, one.label, bottom, right
+
+
 def _small_masks(found: Sequence[Found], size: tuple[int, int]) -> NDArray[np.float32]:
     """(n, pixels) of 0 and 1: the masks on a coarse grid of the photo."""
     step = max(1.0, max(size) / _SIDE)
@@ -218,11 +250,3 @@ def _small_masks(found: Sequence[Found], size: tuple[int, int]) -> NDArray[np.fl
             : height - ys[0], : width - xs[0]
         ] >= np.float32(0.5)
     return masks.reshape(len(found), -1)
-
-
-def _whole_pixels(frame: Frame, size: tuple[int, int]) -> Frame:
-    """The frame, its edges on pixels of the photo."""
-    left, top = floor(frame[0]), floor(frame[1])
-    right, bottom = min(size[1], ceil(frame[2])), min(size[0], ceil(frame[3]))
-    left, top = min(left, size[1] - 1), min(top, size[0] - 1)
-    return float(left), float(top), float(max(right, left + 1)), float(max(bottom, top + 1))

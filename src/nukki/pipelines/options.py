@@ -20,6 +20,8 @@ __all__ = [
     "EraseKeywords",
     "EraseOptions",
     "OutputOptions",
+    "PickKeywords",
+    "PickOptions",
     "ReadOptions",
     "RemoveKeywords",
     "RemoveOptions",
@@ -116,8 +118,17 @@ class RemoveOptions:
         flags=("-m",),
     )
     card: str | None = option(None, "card of a --model that is a file", metavar="FILE")
-    subject: Literal["auto", "salient"] = option(
-        "auto", "what counts as the subject", choices=("auto", "salient")
+    subject: str = option(
+        "auto",
+        "what counts as the subject: auto, salient, or a choice: people, main, all, 2,3, … "
+        "(docs/roads.md, docs/choosing.md)",
+        metavar="WHAT",
+    )
+    instances: str = option(
+        "default",
+        "network that finds people and things: maskrcnn-r50, yolox:FILE, … or a name of "
+        "`nukki models list`",
+        metavar="NAME",
     )
     edges: Edges = option(
         "auto", "how edges are refined at full resolution", choices=("none", "fast", "auto", "best")
@@ -157,7 +168,8 @@ class RemoveOptions:
     )
 
     def __post_init__(self) -> None:
-        _one_of("subject", self.subject, ("auto", "salient"))
+        if self.subject not in ("auto", "salient"):
+            parse(self.subject, option="subject")
         _one_of("edges", self.edges, ("none", "fast", "auto", "best"))
         if self.matting is not None and self.matting.lower().endswith(".onnx"):
             message = f"`matting` must be the name of a network, got `{self.matting}`"
@@ -206,6 +218,16 @@ class SegmentOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PickOptions:
+    """Who finds the thing that is shown."""
+
+    model: str = option(
+        "default", "network: default, sam-vit-b, or a .onnx file", metavar="NAME", flags=("-m",)
+    )
+    card: str | None = option(None, "card of a --model that is a file", metavar="FILE")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EraseOptions:
     """How a hole is filled."""
 
@@ -227,7 +249,8 @@ class RemoveKeywords(TypedDict, total=False):
 
     model: str
     card: str | None
-    subject: Literal["auto", "salient"]
+    subject: str
+    instances: str
     edges: Edges
     matting: str | None
     threshold: tuple[float, float] | None
@@ -252,6 +275,13 @@ class SegmentKeywords(TypedDict, total=False):
     card: str | None
     except_: str | None
     min_score: float | Literal["auto"]
+
+
+class PickKeywords(TypedDict, total=False):
+    """`PickOptions` as keyword arguments, for type checkers; likewise."""
+
+    model: str
+    card: str | None
 
 
 class EraseKeywords(TypedDict, total=False):

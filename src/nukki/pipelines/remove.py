@@ -1,4 +1,4 @@
-"""Cutting out: map → edges → matting, if wished → what the user asked for → colours."""
+"""Cutting out: subject → edges → matting, if wished → what the user asked for → colours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nukki.errors import InputError
 from nukki.io.images import Picture
 from nukki.ops import alpha as shape
 from nukki.ops.composite import sharpen
@@ -20,9 +21,11 @@ from nukki.ops.trimap import from_alpha, usual_radius
 from nukki.pipelines.backgrounds import Background
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.results import Cutout
+from nukki.pipelines.segment import Finder
+from nukki.pipelines.subjects import Subject, by_auto, by_choice
 from nukki.types import RGB8, Alpha, Pixels, Trimap
 
-__all__ = ["Mapper", "Matter", "remove"]
+__all__ = ["Mapper", "Matter", "looks_at_both", "remove"]
 
 REFINEMENTS = {
     "fast": Refinement(),
@@ -58,6 +61,7 @@ def remove(
     options: RemoveOptions,
     mapper: Mapper,
     *,
+    finder: Finder | None = None,
     matting: Matter | None = None,
     background: Background | None = None,
     threads: int = 1,
@@ -68,7 +72,9 @@ def remove(
         picture: The photo.
         options: What is wished; `model`, `card`, `matting` and `background` are resolved by the
             caller.
-        mapper: Finds the subject.
+        mapper: Finds the subject by what stands out.
+        finder: Finds people and things; needed for every `subject` but "salient", with "auto" as
+            well the salient road is taken without one.
         matting: Draws the edge anew, in a band around the one that the other steps found.
         background: What `Cutout.save` puts behind the subject.
         threads: How many threads the steps after the network may use. The result does not
@@ -83,17 +89,15 @@ def remove(
     factor, allowed = guide_factor(height, width), mapper.reduction(height, width)
     small = _reduced(picture, factor, threads)
     source, rest = (small, allowed // factor) if allowed >= factor else (picture, allowed)
-    subject = mapper.predict(source.rgb8(reduce=rest))
-    sure = confidence(subject)
-    found = sure >= SUBJECT_CONFIDENCE and float(subject.mean()) >= SUBJECT_SHARE
+    subject = _subject(picture, options, mapper, finder, source, rest, small)
     mapped = time.perf_counter()
     guide = make_guide(picture.pixels, factor, small=small.pixels)
     if options.edges == "none":
-        alpha = enlarge(subject, height, width)
+        alpha = enlarge(subject.map, height, width)
     else:
         how = REFINEMENTS[options.edges]
-        alpha = refine(picture.pixels, subject, how, guide=guide, threads=threads)
-    if matting is not None and found:
+        alpha = refine(picture.pixels, subject.map, how, guide=guide, threads=threads)
+    if matting is not None and subject.found:
         trimap = from_alpha(alpha, usual_radius(height, width))
         alpha = matting.predict(picture.rgb8(), trimap)
     alpha = adjust(alpha, options)
@@ -112,9 +116,10 @@ def remove(
         picture=picture,
         foreground=foreground,
         alpha=alpha,
-        confidence=sure,
-        found=found,
-        road="salient",
+        confidence=subject.confidence,
+        found=subject.found,
+        road=subject.road,
+        reason=subject.reason,
         hidden=options.hidden,
         background=background,
         seconds={
@@ -125,6 +130,38 @@ def remove(
         threads=threads,
     )
     return cutout if options.crop is None else cutout.cropped(options.crop)
+
+
+def looks_at_both(options: RemoveOptions) -> bool:
+    """Whether `subject="auto"` asks the finder too.
+
+    Who names a network for what stands out wants its answer, unless a finder is named as well.
+    """
+    return options.model == "subject" or options.instances != "default"
+
+
+def _subject(
+    picture: Picture,
+    options: RemoveOptions,
+    mapper: Mapper,
+    finder: Finder | None,
+    source: Picture,
+    rest: int,
+    small: Picture,
+) -> Subject:
+    """What is cut out: `source`, reduced by `rest`, is for the mapper, `small` for the finder."""
+    if options.subject not in ("auto", "salient"):
+        if finder is None:
+            message = f"`subject` = {options.subject!r} needs a network that finds things"
+            raise InputError(message, hint="give a finder, or subject = 'salient'")
+        return by_choice(picture, options.subject, finder)
+    alpha = mapper.predict(source.rgb8(reduce=rest))
+    sure = confidence(alpha)
+    found = sure >= SUBJECT_CONFIDENCE and float(alpha.mean()) >= SUBJECT_SHARE
+    salient = Subject(alpha, found, sure, "salient")
+    if options.subject == "salient" or finder is None:
+        return salient
+    return by_auto(salient, small.rgb8, finder)
 
 
 def _reduced(picture: Picture, factor: int, threads: int) -> Picture:

@@ -44,7 +44,9 @@ class Cutout:
         alpha: (H, W) float32 in 0..1.
         confidence: 0..1, how sure the network is; absolute.
         found: Whether there is a subject at all.
-        road: How the subject was found: "salient", "instance".
+        road: How the subject was found: "salient" (by what stands out), "people" (one by one, with
+            what they hold), "both", "chosen" (by `subject`), or "instance" (`Instance.cut`).
+        reason: Why that road was taken, in words.
         hidden: What `rgba` holds under a saved alpha of 0.
         background: What `save` puts behind the subject, if anything.
         seconds: Time of each step.
@@ -61,6 +63,7 @@ class Cutout:
     background: Background | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     threads: int = 1
+    reason: str = ""
 
     def rgba(self) -> RGBA:
         """(H, W, 4) with straight alpha, in the photo's depth.

@@ -2,17 +2,20 @@
 
 A salient network draws one subject well, its hair above all, and takes a team's banner for a part
 of the team; a detector with masks finds every player and is rougher. `auto` looks at both answers.
-Let S be the salient map, U the union of the people that the photo is about and of what they hold
-(`pipelines.holding`), all on one coarse grid. People count when they are sure enough and not much
-smaller than the largest of them; smaller ones only when S covers them.
+S is the salient map, U the union of the people that the photo is about and of what they hold
+(`pipelines.holding`), all on one coarse grid.
 
-    no people, or S is sure and hardly touches U   salient: the photo is about something else
-    one of them, S and U agree                     salient: soft edges of the whole subject
-    several, S and U agree                         both: U with S's edges
-    else                                           people: the same, for another reason
+Who the photo is about: people that are sure and nearly as large as the largest of them, or that S
+covers (then they need not be so sure); where S sees nothing, only people who are not tiny.
 
-They agree where their intersection over union is large, or where S holds U and the rest of S is
-small. `docs/roads.md` shows the cases in pictures, with the figures behind the thresholds.
+    nobody                                         salient
+    S is sure and hardly touches U                 salient: the photo is about something else
+    one of them, and S holds at least half of him  salient, unless most of S is something else
+    several, and S holds little beside U           both: U, S's edges, and what S holds far from U
+    else                                           people: U and S's edges; what else S holds, a
+                                                   banner or furniture, is left out
+
+`docs/roads.md` shows the cases in pictures, with the figures behind the thresholds.
 """
 
 from __future__ import annotations
@@ -23,25 +26,31 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from nukki.ops.grid import enlarge
 from nukki.ops.segments import Segment
-from nukki.ops.silhouettes import Silhouettes
+from nukki.ops.silhouettes import Silhouettes, grown
 from nukki.pipelines.holding import PERSON, holders
 from nukki.types import Alpha
 
-__all__ = ["Decision", "decide", "joined"]
+__all__ = ["Decision", "decide", "softened"]
 
 Map = NDArray[np.float32]
 
-SURE = 0.4  # score of a person that counts
-LARGE = 0.12  # area of a person that counts, beside the largest one's
-SEEN = 0.5  # share of a smaller one that the salient map must cover to count
+SURE = 0.45  # score of a person that counts
+DOUBTFUL = 0.15  # and of one that the salient map covers
+LARGE = 0.4  # area of a person that counts, beside the largest one's
+SMALL = 0.04  # and of one that the salient map covers
+GROUP = 2  # so many people are a group, to which smaller ones may belong ...
+CLEAR = 0.7  # ... whose score is at least this
+SEEN = 0.5  # share of one that the salient map must cover, if the person is smaller or doubtful
+TINY = 0.01  # of the photo's area: people that are no subject where the salient map sees none
 ELSEWHERE = 0.15  # share of the people in the salient map under which it is about something else
-AGREED = 0.7  # intersection over union
-REST = 0.12  # share of the salient map beside the people that is let pass
-_GROWN = 1 / 40  # of the grid's longer side: how far soft edges may reach beyond the union
+HALF = 0.5  # of a single person that the salient map must hold to be believed
+MOSTLY = 0.5  # share of the salient map that a single person must be
+REST = 0.25  # share of the salient map beside the people that is let pass
+WELL = 0.7  # share of the people that it must hold to be said to hold them
+_GROWN: float = 1 / 40  # of the grid's longer side: how far soft edges may reach from the people's rim
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,66 +78,87 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
         found: Whether the salient network is sure that there is a subject.
         segments: The things that were found, with masks that share no pixel.
     """
-    people = [
-        place for place, one in enumerate(segments) if one.label == PERSON and one.score >= SURE
-    ]
+    people = [place for place, one in enumerate(segments) if one.label == PERSON]
     if not people:
         return Decision("salient", "no people were found", salient)
     shapes = Silhouettes.of(segments)
     there = enlarge(salient, *shapes.maps.shape[1:])
-    people = _main(people, segments, shapes, there if found else np.zeros_like(there))
+    people = _main(people, segments, shapes, there if found else None)
+    if not people:
+        return Decision("salient", "no people that the photo is about", salient)
     chosen = _with_things(people, segments)
     union = shapes.union(chosen)
     both = float(np.minimum(union, there).sum())
     covered = both / max(float(union.sum()), 1e-6)
     kept = both / max(float(there.sum()), 1e-6)
-    overlap = both / max(float(np.maximum(union, there).sum()), 1e-6)
     count = f"{len(people)} people" if len(people) > 1 else "one person"
     if found and covered < ELSEWHERE:
         reason = f"{count} found, but the photo is about something else"
         return Decision("salient", reason, salient)
-    agreed = found and (overlap >= AGREED or (covered >= AGREED and 1 - kept <= REST))
-    if agreed and len(people) == 1:
+    if found and len(people) == 1 and covered >= HALF and kept >= MOSTLY:
         return Decision("salient", "one person, and the salient map agrees", salient)
-    if agreed:
-        reason = f"{count}, and the salient map agrees"
-        return Decision("both", reason, joined(union, there), chosen)
-    why = (
-        "the salient map holds more than them"
-        if covered >= AGREED
-        else ("the salient map misses some of them" if found else "the salient map is not sure")
-    )
-    return Decision("people", f"{count}, and {why}", joined(union, there), chosen)
+    edged = softened(union, there)
+    if found and 1 - kept <= REST:
+        far = np.where(grown(union >= 0.5, _reach(union)), 0, there)
+        together = np.maximum(edged, far).astype(np.float32)
+        return Decision("both", f"{count}, and the salient map agrees", together, chosen)
+    if not found:
+        why = "the salient map is not sure"
+    elif covered >= WELL:
+        why = "the salient map holds more than them"
+    else:
+        why = "the salient map misses some of them"
+    return Decision("people", f"{count}, and {why}", edged, chosen)
 
 
-def joined(union: Map, salient: Map) -> Alpha:
+def softened(union: Map, salient: Map) -> Alpha:
     """The union of the people with the salient map's soft edges where the two agree.
 
-    Within reach of the union's rim, and where the salient map does not contradict its inside or
-    outside by more than a half, the salient map is taken: hair is soft there. Elsewhere the union
-    stands: its gaps stay open, and what only the salient map holds is left out.
+    Within reach of the union's rim, and where the salient map does not contradict by more than a
+    half, the mean of both is taken: hair is soft there. Elsewhere the union stands, so its gaps
+    stay open.
     """
-    reach = max(1, round(_GROWN * max(union.shape)))
-    plain = Image.fromarray(np.asarray(np.rint(union * 255), np.uint8))
-    grown = np.asarray(plain.filter(ImageFilter.MaxFilter(2 * reach + 1)), np.float32) / 255
-    shrunk = np.asarray(plain.filter(ImageFilter.MinFilter(2 * reach + 1)), np.float32) / 255
-    rim = (grown > 0.5) & (shrunk < 0.5)
+    inside, reach = union >= 0.5, _reach(union)
+    rim = grown(inside, reach) & grown(~inside, reach)
     agree = rim & (np.abs(union - salient) <= 0.5)
-    return np.where(agree, (union + salient) / 2, union).astype(np.float32)
+    edged = np.where(agree, (union + salient) / 2, union)
+    # What both take for the subject, one of them half in doubt, is solid.
+    both = (union >= 0.5) & (salient >= 0.5)
+    return np.where(both, np.maximum(union, salient), edged).astype(np.float32)
+
+
+def _reach(values: Map) -> int:
+    return max(1, round(_GROWN * float(max(values.shape))))
+
+
+def _shares(parts: NDArray[np.float32], salient: Map) -> NDArray[np.float32]:
+    """How much of each thing the salient map holds."""
+    areas = np.maximum(parts.sum(axis=(1, 2)), 1e-6)
+    return np.asarray(np.minimum(parts, salient).sum(axis=(1, 2)) / areas, np.float32)
 
 
 def _main(
-    people: Sequence[int], segments: Sequence[Segment], shapes: Silhouettes, salient: Map
+    people: Sequence[int], segments: Sequence[Segment], shapes: Silhouettes, salient: Map | None
 ) -> list[int]:
-    """The people that the photo is about."""
-    largest = max(segments[place].area for place in people)
-    kept = []
-    for place in people:
-        one = shapes.maps[place]
-        seen = float((one * salient).sum()) / max(float(one.sum()), 1e-6)
-        if segments[place].area >= LARGE * largest or seen >= SEEN:
-            kept.append(place)
-    return kept
+    """The people that the photo is about; `salient` is None where that map sees no subject."""
+    sure = [place for place in people if segments[place].score >= SURE]
+    largest = max((segments[place].area for place in sure), default=0)
+    photo = segments[0].size[0] * segments[0].size[1]
+    if salient is None:
+        least = max(LARGE * largest, TINY * photo)
+        return [place for place in sure if segments[place].area >= least]
+    seen = _shares(shapes.maps[people], salient) >= SEEN
+    kept = [
+        place
+        for place, there in zip(people, seen, strict=True)
+        if (segments[place].score >= SURE and segments[place].area >= LARGE * largest)
+        or (there and segments[place].score >= DOUBTFUL and segments[place].area >= SMALL * largest)
+    ]
+    if len(kept) < GROUP:
+        return kept
+    # Among several even small ones belong to the group, if they are seen well.
+    well = [place for place in sure if segments[place].score >= CLEAR]
+    return sorted({*kept, *(place for place in well if segments[place].area >= SMALL * largest)})
 
 
 def _with_things(people: Sequence[int], segments: Sequence[Segment]) -> tuple[int, ...]:

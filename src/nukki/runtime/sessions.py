@@ -25,7 +25,7 @@ __all__ = ["KEPT", "Session", "available_devices", "clear", "get_session"]
 
 Shape: TypeAlias = tuple[int | str | None, ...]
 
-KEPT = 4  # sessions; a subject network, a detector and two more
+KEPT = 6  # sessions: subject, detect, the two of pick, and two more
 
 # Beyond this many input values (a 590 px square of RGB) memory is given back after each run. Below,
 # keeping it halves the time of a small network and costs some tens of MB.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from nukki.errors import InputError
 from nukki.ops.grid import Placement, fit
 from nukki.ops.paste import on_grid, smooth_in_photo
+from nukki.ops.prompts import check_box, check_point
 from nukki.ops.segments import Segment, segment_of
 from nukki.runtime.sessions import Session
 from nukki.tasks.tensors import Answers
@@ -111,37 +111,17 @@ class Embedding:
         places: list[tuple[float, float]] = []
         labels: list[int] = []
         for point in points:
-            _check_point(point, height, width)
+            check_point(point, height, width)
             places.append((point.x, point.y))
             labels.append(_INSIDE if point.keep else _OUTSIDE)
         if box is None:
             places.append((0, 0))
             labels.append(_NONE)
         else:
-            _check_box(box, height, width)
+            check_box(box, height, width)
             places += [(box.left, box.top), (box.right - 1, box.bottom - 1)]
             labels += [_TOP_LEFT, _BOTTOM_RIGHT]
         inner = self._placement.inner
         factors = np.array([inner[1] / width, inner[0] / height])
         scaled = (np.array(places) * factors).astype(np.float32)
         return scaled[None], np.array([labels], np.float32)
-
-
-def _check_point(point: Point, height: int, width: int) -> None:
-    inside = -0.5 <= point.x <= width - 0.5 and -0.5 <= point.y <= height - 0.5
-    if not (math.isfinite(point.x) and math.isfinite(point.y) and inside):
-        message = (
-            f"`point` must lie in the photo of {width} × {height} pixels, "
-            f"got ({point.x:g}, {point.y:g})"
-        )
-        raise InputError(message, hint="the first pixel's centre is (0, 0)")
-
-
-def _check_box(box: Box, height: int, width: int) -> None:
-    within = box.within(Box(0, 0, width, height)) == box
-    if not within or box.width < 1 or box.height < 1:
-        message = (
-            f"`box` must hold a pixel and lie in the photo of {width} × {height} pixels, "
-            f"got ({box.left}, {box.top}, {box.right}, {box.bottom})"
-        )
-        raise InputError(message, hint="give left, top, right, bottom; right and bottom lie beyond")
