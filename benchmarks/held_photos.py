@@ -1,6 +1,6 @@
-"""Photos with known truth that no network of ours was trained on, for benchmarks of segment and remove.
+"""Photos of known truth that no network of ours was trained on, to judge segment and remove by.
 
-Four parts, all from the folder that `nukki data prepare things` made:
+Five parts, all from the folder that `nukki data prepare things` made:
 
     things   photos of the validation list of DUTS: a subject of any kind
     single   held-back people and portraits: one person

@@ -112,13 +112,11 @@ def _judged(answers: Answers, case: Case) -> Judged:
     )
     crowd = np.arange(len(truths)) >= len(case.masks)
     scores = np.array([score for score, _ in answers])
-    flat = np.array([mask.reshape(-1) for _, mask in answers]).reshape(len(answers), -1)
-    shared = (
-        flat.astype(np.float32) @ truths.astype(np.float32).T
-        if len(answers)
-        else np.zeros((0, len(truths)))
-    )
-    areas = flat.sum(axis=1) if len(answers) else np.zeros(0)
+    flat = np.zeros((len(answers), truths.shape[1]), np.bool_)
+    for row, (_, mask) in zip(flat, answers, strict=True):
+        row[:] = mask.reshape(-1)
+    shared = flat.astype(np.float32) @ truths.astype(np.float32).T
+    areas = flat.sum(axis=1)
     overlaps = overlap_with_crowds(shared, areas, truths.sum(axis=1), crowd)
     return judged(overlaps, scores, crowd, (0.5,))
 

@@ -18,6 +18,7 @@ from nukki.ops.alpha import quantise
 from nukki.ops.bilinear import places, sampled
 from nukki.ops.boxes import Boxes
 from nukki.ops.crops import frame_around, pixel_frame
+from nukki.ops.grid import enlarge
 from nukki.ops.partition import Claim, settled
 from nukki.ops.refine import Refinement, refine
 from nukki.ops.segments import Segment, in_order, soft_segment_of
@@ -29,7 +30,9 @@ from nukki.zoo.cards import ModelCard
 __all__ = ["Found", "OwnFinder", "doubles", "joint_score"]
 
 _MOST = 100  # boxes that are looked at, the surest
-_MOST_AROUND = 40  # and where only people and what they hold are asked for
+_MOST_AROUND = 24  # people, and things that they may hold, where only these are asked for
+_HELD = 0.4  # score of such a thing's box: with a good mask that makes one half
+_BESIDE = 0.7  # of the mean score of a photo's things: what is less sure does not count
 _SIDE = 384  # longer side of the grid on which masks are compared
 _SAME = 0.65  # IoU of two masks of one class above which they show the same thing
 _SAME_THING = 0.8  # and of two classes: a cat that may be a dog
@@ -98,16 +101,16 @@ class OwnFinder:
     def threshold(self, scores: Sequence[float]) -> float:
         """From which score on things count, given the scores of a photo's things.
 
-        What is half as sure as the photo's things are on average counts no more: among things that
-        are seen well a doubtful one is likelier a wrong one. So it is half the mean of the scores
-        from the card's least one on, and never less than that.
+        What is much less sure than the photo's things are on average counts no more: among things
+        that are seen well a doubtful one is likelier a wrong one. So it is 0.7 of the mean of the
+        scores from the card's least one on, and never less than that.
 
         Args:
             scores: Of all that was found; may be empty.
         """
         least = (self.card.classes or ClassSpec(())).min_score
         sure = [score for score in scores if score >= least]
-        return max(least, 0.5 * float(np.mean(sure))) if sure else least
+        return max(least, _BESIDE * float(np.mean(sure))) if sure else least
 
     def predict(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
         """The things of a photo, the surest first; no pixel is given twice.
@@ -129,24 +132,30 @@ class OwnFinder:
 
         Args:
             image: (H, W, 3) uint8, sRGB.
-            min_score: Leave out what is less sure.
+            min_score: Leave out people who are less sure.
+
+        Returns:
+            As `predict`, but with the network's own edges.
 
         Raises:
             InputError, ModelOutputError: As `predict`.
         """
         boxes = self.detector.find(image)
         labels = np.array([*self.labels, ""])[boxes.classes]
-        sure = boxes.scores >= min_score
-        if not (sure & (labels == PERSON)).any():
+        people = np.flatnonzero((labels == PERSON) & (boxes.scores >= min_score))[:_MOST_AROUND]
+        if not len(people):
             return []
-        near = np.flatnonzero(sure & np.isin(labels, [PERSON, *HELD, *RIDDEN]))
-        return self._drawn(image, boxes.chosen(near[:_MOST_AROUND]), min_score)
+        things = np.isin(labels, [*HELD, *RIDDEN]) & (boxes.scores >= _HELD)
+        chosen = np.union1d(people, np.flatnonzero(things)[:_MOST_AROUND])
+        return self._drawn(image, boxes.chosen(chosen), min_score, edges=False)
 
-    def _drawn(self, image: RGB8, boxes: Boxes, min_score: float) -> list[Segment]:
-        """What the boxes show, with edges, every pixel given once."""
+    def _drawn(
+        self, image: RGB8, boxes: Boxes, min_score: float, *, edges: bool = True
+    ) -> list[Segment]:
+        """What the boxes show, every pixel given once."""
         size = image.shape[0], image.shape[1]
         found = self._found(image, boxes, min_score)
-        claims = [self._claim(image, one) for one in found]
+        claims = [self._claim(image, one, edges=edges) for one in found]
         segments = [
             soft_segment_of(
                 levels, claim.box, size, label=one.label, score=one.score, corners=one.corners
@@ -177,10 +186,13 @@ class OwnFinder:
         sure = [one for one in found if one.score >= min_score and one.answer.alpha.max() >= 0.5]
         return doubles(sure, size)
 
-    def _claim(self, image: RGB8, one: Found) -> Claim:
-        """Its alpha along the photo's edges, in its frame."""
+    def _claim(self, image: RGB8, one: Found, *, edges: bool) -> Claim:
+        """Its alpha in its frame, along the photo's edges if that is wished."""
         left, top, right, bottom = (int(edge) for edge in one.answer.frame)
         box = Box(left, top, right, bottom)
+        if not edges:
+            alpha = enlarge(one.answer.alpha, box.height, box.width)
+            return Claim(box, quantise(alpha), max(one.score, 1e-3))
         pixels = np.ascontiguousarray(image[box.slices()])
         alpha = refine(pixels, one.answer.alpha, Refinement(), threads=self.threads)
         return Claim(box, quantise(alpha), max(one.score, 1e-3))
@@ -205,23 +217,12 @@ def doubles(found: Sequence[Found], size: tuple[int, int]) -> list[Found]:
     if not order:
         return []
     masks = _small_masks(order, size)
-    areas = masks.sum(axis=1)
-    shared = masks @ masks.T
     kept: list[int] = []
     for place, one in enumerate(order):
-        fresh = True
-        for other in kept:
-            both = float(shared[place, other])
-            union = float(areas[place] + areas[other]) - both
-            least = float(min(areas[place], areas[other]))
-            overlap = both / union if union else 0.0
-            same = one.label == order[other].label
-            if overlap > (_SAME if same else _SAME_THING) or (
-                same and least and both / least > _INSIDE
-            ):
-                fresh = False
-                break
-        if fresh:
+        if not any(
+            _is_double(masks[place], masks[other], same=one.label == order[other].label)
+            for other in kept
+        ):
             kept.append(place)
     return [order[place] for place in kept]
 
@@ -232,21 +233,54 @@ def _rank(one: Found) -> tuple[float | str, ...]:
     return -one.score, top, left, one.label, bottom, right
 
 
-def _small_masks(found: Sequence[Found], size: tuple[int, int]) -> NDArray[np.float32]:
-    """(n, pixels) of 0 and 1: the masks on a coarse grid of the photo."""
+@dataclass(frozen=True, eq=False)
+class _Small:
+    """A mask on a coarse grid of the photo."""
+
+    box: Box
+    inside: NDArray[np.bool_]
+    area: int
+
+
+def _is_double(one: _Small, other: _Small, *, same: bool) -> bool:
+    """Whether a mask shows what a surer one, `same` if of its class, shows, or a part of it."""
+    meeting = one.box.within(other.box)
+    if meeting.width <= 0 or meeting.height <= 0:
+        return False
+    parts = (
+        each.inside[
+            meeting.top - each.box.top : meeting.bottom - each.box.top,
+            meeting.left - each.box.left : meeting.right - each.box.left,
+        ]
+        for each in (one, other)
+    )
+    shared = int(np.count_nonzero(np.logical_and(*parts)))
+    if not shared:
+        return False
+    if shared > (_SAME if same else _SAME_THING) * (one.area + other.area - shared):
+        return True
+    return same and shared > _INSIDE * min(one.area, other.area)
+
+
+def _small_masks(found: Sequence[Found], size: tuple[int, int]) -> list[_Small]:
+    """The masks on one grid, each within its frame."""
     step = max(1.0, max(size) / _SIDE)
     height, width = max(1, round(size[0] / step)), max(1, round(size[1] / step))
-    masks = np.zeros((len(found), height, width), np.float32)
-    for mask, one in zip(masks, found, strict=True):
+    scale_x, scale_y = width / size[1], height / size[0]
+    masks = []
+    for one in found:
         left, top, right, bottom = one.answer.frame
-        scale_x, scale_y = width / size[1], height / size[0]
-        xs = np.arange(floor(left * scale_x), max(ceil(right * scale_x), 1))
-        ys = np.arange(floor(top * scale_y), max(ceil(bottom * scale_y), 1))
+        box = Box(
+            min(floor(left * scale_x), width - 1),
+            min(floor(top * scale_y), height - 1),
+            min(max(ceil(right * scale_x), 1), width),
+            min(max(ceil(bottom * scale_y), 1), height),
+        )
         grid_h, grid_w = one.answer.alpha.shape
+        xs, ys = np.arange(box.left, box.right), np.arange(box.top, box.bottom)
         columns = ((xs + 0.5) / scale_x - left) * grid_w / (right - left) - 0.5
         rows = ((ys + 0.5) / scale_y - top) * grid_h / (bottom - top) - 0.5
         values = sampled(one.answer.alpha, places(rows, grid_h), places(columns, grid_w))
-        mask[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1] = values[
-            : height - ys[0], : width - xs[0]
-        ] >= np.float32(0.5)
-    return masks.reshape(len(found), -1)
+        inside = values >= np.float32(0.5)
+        masks.append(_Small(box, inside, int(np.count_nonzero(inside))))
+    return masks

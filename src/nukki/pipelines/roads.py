@@ -50,7 +50,7 @@ HALF = 0.5  # of a single person that the salient map must hold to be believed
 MOSTLY = 0.5  # share of the salient map that a single person must be
 REST = 0.25  # share of the salient map beside the people that is let pass
 WELL = 0.7  # share of the people that it must hold to be said to hold them
-_GROWN: float = 1 / 40  # of the grid's longer side: how far soft edges may reach from the people's rim
+_GROWN = 1 / 40  # of the grid's longer side: how far soft edges may reach from the rim
 
 
 @dataclass(frozen=True, eq=False)
