@@ -11,8 +11,11 @@ from nukki.zoo.cards import ModelCard
 
 __all__ = ["card_text"]
 
-_TABLES = ("classes", "boxes", "detections", "queries", "prompts", "matting", "inpainting")
-_ANSWERED_OTHERWISE = ("boxes", "detections", "queries", "prompts")  # they have no table `[output]`
+_TABLES = (
+    "classes", "boxes", "detections", "queries", "prompts", "crops", "matting", "inpainting",
+)  # fmt: skip
+# Such a card has no table `[output]`.
+_ANSWERED_OTHERWISE = ("boxes", "detections", "queries", "prompts", "crops")
 
 
 def card_text(card: ModelCard) -> str:
