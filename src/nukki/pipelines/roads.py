@@ -9,7 +9,8 @@ Who the photo is about: people that are sure and nearly as large as the largest 
 covers (then they need not be so sure); where S sees nothing, only people who are not tiny.
 
     nobody                                         salient
-    S is sure and hardly touches U                 salient: the photo is about something else
+    S is sure and hardly touches U, or is mostly   salient: the photo is about something else
+      something else
     one of them, and S holds at least half of him  salient, unless most of S is something else
     several, and S holds little beside U           both: U, S's edges, and what S holds far from U
     else                                           people: U and S's edges; what else S holds, a
@@ -37,15 +38,16 @@ __all__ = ["Decision", "decide", "softened"]
 
 Map = NDArray[np.float32]
 
-SURE = 0.45  # score of a person that counts
+SURE = 0.55  # score of a person that counts
 DOUBTFUL = 0.15  # and of one that the salient map covers
 LARGE = 0.4  # area of a person that counts, beside the largest one's
 SMALL = 0.04  # and of one that the salient map covers
 GROUP = 2  # so many people are a group, to which smaller ones may belong ...
-CLEAR = 0.7  # ... whose score is at least this
+CLEAR = 0.78  # ... whose score is at least this; as is that of one whom the salient map misses
 SEEN = 0.5  # share of one that the salient map must cover, if the person is smaller or doubtful
 TINY = 0.01  # of the photo's area: people that are no subject where the salient map sees none
 ELSEWHERE = 0.15  # share of the people in the salient map under which it is about something else
+PART = 0.3  # share of the salient map that the people must be: of a bus its passengers are not
 HALF = 0.5  # of a single person that the salient map must hold to be believed
 MOSTLY = 0.5  # share of the salient map that a single person must be
 REST = 0.25  # share of the salient map beside the people that is let pass
@@ -84,7 +86,7 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
     shapes = Silhouettes.of(segments)
     there = enlarge(salient, *shapes.maps.shape[1:])
     people = _main(people, segments, shapes, there if found else None)
-    if not people:
+    if not any(segments[place].score >= SURE for place in people):
         return Decision("salient", "no people that the photo is about", salient)
     chosen = _with_things(people, segments)
     union = shapes.union(chosen)
@@ -92,7 +94,7 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
     covered = both / max(float(union.sum()), 1e-6)
     kept = both / max(float(there.sum()), 1e-6)
     count = f"{len(people)} people" if len(people) > 1 else "one person"
-    if found and covered < ELSEWHERE:
+    if found and (covered < ELSEWHERE or kept < PART):
         reason = f"{count} found, but the photo is about something else"
         return Decision("salient", reason, salient)
     if found and len(people) == 1 and covered >= HALF and kept >= MOSTLY:
@@ -151,7 +153,7 @@ def _main(
     kept = [
         place
         for place, there in zip(people, seen, strict=True)
-        if (segments[place].score >= SURE and segments[place].area >= LARGE * largest)
+        if (segments[place].score >= CLEAR and segments[place].area >= LARGE * largest)
         or (there and segments[place].score >= DOUBTFUL and segments[place].area >= SMALL * largest)
     ]
     if len(kept) < GROUP:
