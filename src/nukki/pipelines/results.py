@@ -349,12 +349,15 @@ class Segmentation(Sequence[Instance]):
         """All that was found, asked for or not, by number."""
         return tuple(sorted((*self.instances, *self.others), key=lambda one: one.number))
 
-    def choose(self, what: str = "all", *, except_: str | None = None) -> Segmentation:
+    def choose(
+        self, what: str = "all", *, except_: str | None = None, option: str = "what"
+    ) -> Segmentation:
         """The same photo's things, others of them asked for.
 
         Args:
             what: A choice: `people`, `2,3`, `largest dog`, …; see docs/choosing.md.
             except_: Likewise, what is left out of it.
+            option: What `what` was given as, for errors.
 
         Returns:
             What is meant as `instances`, the rest as `others`. `all` of nothing is nothing.
@@ -364,7 +367,7 @@ class Segmentation(Sequence[Instance]):
                 number or a place that the photo does not have.
             NothingFound: If nothing is meant.
         """
-        choice = parse(what, labels=self.labels)
+        choice = parse(what, labels=self.labels, option=option)
         less = None if except_ is None else parse(except_, labels=self.labels, option="except")
         every = self.everything
         if not every and choice.terms == (Everything(),):

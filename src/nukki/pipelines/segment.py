@@ -69,6 +69,7 @@ def segment(
     what: str = "all",
     except_: str | None = None,
     min_score: float | Literal["auto"] = "auto",
+    option: str = "what",
 ) -> Segmentation:
     """Find the things of a photo and choose among them.
 
@@ -81,6 +82,7 @@ def segment(
         except_: What is left out of it, likewise.
         min_score: Leave out what is less sure; "auto" is where the network's authors draw the line,
             or, of our own, what the photo's scores suggest.
+        option: What `what` was given as, for errors.
 
     Returns:
         What was asked for. Where nothing at all was found, and all was asked for, it is empty.
@@ -90,7 +92,7 @@ def segment(
             or a place that the photo does not have.
         NothingFound: If nothing is what was asked for.
     """
-    check_choices(what, except_, finder.labels)  # before the work
+    check_choices(what, except_, finder.labels, option=option)  # before the work
     started = time.perf_counter()
     seen = finder.threshold(()) if min_score == "auto" else min_score
     found = finder.predict(picture.rgb8(), min_score=seen * _JUST_BELOW)
@@ -103,21 +105,24 @@ def segment(
         labels=finder.labels,
         seconds={"network": time.perf_counter() - started},
     )
-    return every.choose(what, except_=except_)
+    return every.choose(what, except_=except_, option=option)
 
 
-def check_choices(what: str, except_: str | None, labels: Sequence[str]) -> None:
+def check_choices(
+    what: str, except_: str | None, labels: Sequence[str], *, option: str = "what"
+) -> None:
     """Refuse choices that cannot be understood, before a photo is looked at.
 
     Args:
         what: What is meant.
         except_: What is left out of it.
         labels: What the network can find; empty texts stand for no thing.
+        option: What `what` was given as, for errors.
 
     Raises:
         InputError: If one is no choice, or names a label that the network does not have.
     """
-    parse(what, labels=labels)
+    parse(what, labels=labels, option=option)
     if except_ is not None:
         parse(except_, labels=labels, option="except")
 

@@ -76,7 +76,7 @@ def by_choice(picture: Picture, what: str, finder: Finder) -> Subject:
         InputError: If the choice is none, or names what the photo or the network does not have.
     """
     try:
-        found = segment(picture, finder, what=what)
+        found = segment(picture, finder, what=what, option="subject")
     except NothingFound as error:
         return _nothing(picture, error.message)
     if not found:
