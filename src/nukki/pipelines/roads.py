@@ -43,12 +43,13 @@ DOUBTFUL = 0.15  # and of one that the salient map covers
 LARGE = 0.4  # area of a person that counts, beside the largest one's
 SMALL = 0.04  # and of one that the salient map covers
 GROUP = 2  # so many people are a group, to which smaller ones may belong ...
-CLEAR = 0.78  # ... whose score is at least this; as is that of one whom the salient map misses
+WITH = 0.72  # ... whose score is at least this
+CLEAR = 0.78  # score of one whom the salient map does not cover
 SEEN = 0.5  # share of one that the salient map must cover, if the person is smaller or doubtful
 TINY = 0.01  # of the photo's area: people that are no subject where the salient map sees none
 ELSEWHERE = 0.15  # share of the people in the salient map under which it is about something else
 PART = 0.3  # share of the salient map that the people must be: of a bus its passengers are not
-HALF = 0.5  # of a single person that the salient map must hold to be believed
+HALF = 0.5  # of the people that the salient map must hold to be believed
 MOSTLY = 0.5  # share of the salient map that a single person must be
 REST = 0.25  # share of the salient map beside the people that is let pass
 WELL = 0.7  # share of the people that it must hold to be said to hold them
@@ -100,7 +101,7 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
     if found and len(people) == 1 and covered >= HALF and kept >= MOSTLY:
         return Decision("salient", "one person, and the salient map agrees", salient)
     edged = softened(union, there)
-    if found and 1 - kept <= REST:
+    if found and len(people) >= GROUP and 1 - kept <= REST:
         far = np.where(grown(union >= 0.5, _reach(union)), 0, there)
         together = np.maximum(edged, far).astype(np.float32)
         return Decision("both", f"{count}, and the salient map agrees", together, chosen)
@@ -159,7 +160,7 @@ def _main(
     if len(kept) < GROUP:
         return kept
     # Among several even small ones belong to the group, if they are seen well.
-    well = [place for place in sure if segments[place].score >= CLEAR]
+    well = [place for place in sure if segments[place].score >= WITH]
     return sorted({*kept, *(place for place in well if segments[place].area >= SMALL * largest)})
 
 
