@@ -1,7 +1,7 @@
 """How well people are found and cut out one by one: docs/people.md.
 
     python benchmarks/people.py --data data/things --yolox yolox_nano.onnx \
-        --starter recipes/subject/starter.onnx --write
+        --starter recipes/subject/starter.onnx --json people.json
 
 Judged on photos that no network of ours was trained on (`held_photos`): one person, 2 to 6 pasted
 people, and COCO's own outlines. Of each photo the masks of people are asked for, at the threshold

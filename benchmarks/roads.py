@@ -1,6 +1,6 @@
 """Which road `remove --subject auto` takes, and what that is worth: docs/roads.md.
 
-    python benchmarks/roads.py --data data/things --write
+    python benchmarks/roads.py --data data/things
 
 Photos that no network of ours was trained on (`held_photos`): things, single people, pasted groups,
 places without anybody. Each is cut out by the salient road alone, by the people alone and by
