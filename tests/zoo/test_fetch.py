@@ -16,7 +16,7 @@ from nukki import settings
 from nukki.errors import ChecksumMismatch, FetchError, Offline
 from nukki.zoo import catalog, download, store
 from nukki.zoo.cards import load_card, parse_card
-from nukki.zoo.fetch import ensure, files
+from nukki.zoo.fetch import ensure, files, refuse
 
 
 def left_over(card):
@@ -386,6 +386,14 @@ def test_an_interrupted_download_is_kept(site, make_card):
         ensure(card, progress=interrupt)
     assert store.part_path(card, card.files[0]).stat().st_size > 0
     assert ensure(card).read_bytes() == make_card.data
+
+
+def test_nothing_forbids_what_another_was_faster_to_fetch(site, make_card):
+    card = make_card(site.serve())
+    with pytest.raises(Offline):
+        refuse(card, accept_licence=False, offline=True)
+    ensure(card)
+    refuse(card, accept_licence=False, offline=True)
 
 
 def test_two_threads_fetch_once(site, make_card):

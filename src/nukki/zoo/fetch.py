@@ -88,7 +88,10 @@ def _missing(card: ModelCard) -> list[ModelFile]:
 
 def refuse(card: ModelCard, *, accept_licence: bool, offline: bool | None) -> None:
     """Raise what forbids fetching the missing files, if anything does."""
-    file = _missing(card)[0]
+    missing = _missing(card)
+    if not missing:  # another thread or process was faster
+        return
+    file = missing[0]
     if file.embedded:
         message = f"`{file.name}` is missing from the package"
         raise FetchError(message, hint="install nukki again")
