@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,73 @@ def test_a_graph_that_is_off_by_little(checkpoint, tmp_path, untouched, graph, m
     monkeypatch.setattr(converting, "graph", lambda *_: other)
     with pytest.raises(ModelOutputError, match="off by"):
         converting.convert(checkpoint, "tiny", tmp_path / "a.onnx")
+
+
+class Knowing(tiny_nets.Tiny):
+    """Pictures of a batch know each other, a little."""
+
+    def forward(self, x):
+        return super().forward(x + 1e-2 * x.mean())
+
+
+def test_a_batch_of_two_equals_two_batches(checkpoint, tmp_path, monkeypatch):
+    """Of every network that takes batches: a conversion shows it, or writes nothing."""
+    monkeypatch.setattr(tiny_nets, "Tiny", Knowing)
+    tiny_nets.known(monkeypatch)
+    with pytest.raises(ModelOutputError, match="does not compute what PyTorch does: noise, 24"):
+        converting.convert(checkpoint, "tiny", tmp_path / "a.onnx")
+    assert not (tmp_path / "a.onnx").exists()
+    alone = replace(shipped.shipped("tiny"), batch=False)
+    monkeypatch.setitem(shipped.SHIPPED, "tiny", alone)
+    done = converting.convert(checkpoint, "tiny", tmp_path / "a.onnx")
+    assert len(done.files[0].verdicts) == 4
+
+
+@pytest.fixture
+def flipping(monkeypatch):
+    """Makes answers to the first pictures of some comparisons wrong; counts the runs of each."""
+    real = converting.answers
+
+    def wrong_in(turns):
+        runs = []
+
+        def answers(data, inputs):
+            given = real(data, inputs)
+            if len(runs) in turns:
+                given[0]["alpha"][0, 0, :4] += np.float32(1e-3)
+            runs.append(len(inputs))
+            return given
+
+        monkeypatch.setattr(converting, "answers", answers)
+        return runs
+
+    return wrong_in
+
+
+def test_where_rounding_flips_a_mask_other_pictures_are_looked_at(
+    checkpoint, tmp_path, traced, flipping, monkeypatch
+):
+    target = tmp_path / "a.onnx"
+    flipping({0})
+    with pytest.raises(ModelOutputError, match="does not compute what PyTorch does: noise, 24"):
+        converting.convert(checkpoint, "tiny", target)
+    cutting = replace(shipped.shipped("tiny"), cuts=True)
+    monkeypatch.setitem(shipped.SHIPPED, "tiny", cutting)
+    runs = flipping(range(20))
+    with pytest.raises(ModelOutputError, match="does not compute what PyTorch does: noise 6, 24"):
+        converting.convert(checkpoint, "tiny", target)
+    assert runs == [2, 1, 1, 1, 1, 1]
+    assert not target.exists()
+    runs, told = flipping({0, 1}), []
+    done = converting.convert(checkpoint, "tiny", target, tell=told.append)
+    assert runs == [2, 1, 1]
+    assert sum("other pictures" in line for line in told) == 2
+    assert [one.what for one in done.files[0].verdicts] == [
+        "noise 3, 24 × 40",
+        "photo 3, 24 × 40",
+        "noise, 32 × 16",
+        "photo, 32 × 16",
+    ]
 
 
 def test_a_graph_that_takes_one_size_only(checkpoint, tmp_path, untouched, graph, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
 import hub_nets  # noqa: E402
@@ -19,6 +20,7 @@ from nukki import api  # noqa: E402
 from nukki import convert as converting  # noqa: E402
 from nukki.errors import InputError, MissingExtra  # noqa: E402
 from nukki.nets import fit, registry, shipped  # noqa: E402
+from nukki.nets.export import STORED_TOLERANCE  # noqa: E402
 from nukki.ops.grid import fit as onto_grid  # noqa: E402
 from nukki.runtime.sessions import get_session  # noqa: E402
 from nukki.tasks.instances import Instances  # noqa: E402
@@ -26,6 +28,7 @@ from nukki.tasks.matting import Matting  # noqa: E402
 from nukki.tasks.prompted import Prompted  # noqa: E402
 from nukki.types import Box, Point  # noqa: E402
 from nukki.zoo import catalog  # noqa: E402
+from nukki.zoo.cards import load_card  # noqa: E402
 from nukki.zoo.labels import labels_of  # noqa: E402
 from nukki.zoo.writer import card_text  # noqa: E402
 
@@ -204,9 +207,19 @@ def checkpoint(golden, name, folder):
 
 
 @pytest.fixture(scope="module")
-def graphs(golden, tmp_path_factory):
+def traced():
+    """The graphs that were traced, by the names of their outputs."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def graphs(golden, tmp_path_factory, traced):
     """The converted files of each network, and what was said of them."""
     done = {}
+    real = converting.graph
+
+    def noted(module, example, ports):
+        return traced.setdefault(tuple(ports.outputs), real(module, example, ports))
 
     def of(name):
         if name not in done:
@@ -214,6 +227,7 @@ def graphs(golden, tmp_path_factory):
             path = checkpoint(golden, name, folder)
             with pytest.MonkeyPatch.context() as monkeypatch:
                 hub_nets.known(monkeypatch)
+                monkeypatch.setattr(converting, "graph", noted)
                 done[name] = converting.convert(path, name, folder / "net.onnx")
         return done[name]
 
@@ -235,6 +249,36 @@ def test_graphs_compute_the_same(graphs, name):
             made.path for made in found.files
         ]
     assert len({verdict.what for verdict in found.files[0].verdicts}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    # Made-up weights bear less than trained ones: masks that flip in the attention, for example.
+    [("mask2former-swin-t", 4e-3), ("sam-vit-b", 4e-3), ("vitmatte-s", STORED_TOLERANCE)],
+)
+def test_weights_in_float16(small, golden, graphs, traced, monkeypatch, tmp_path, name, allowed):
+    whole = graphs(name)
+    monkeypatch.setattr(converting, "graph", lambda _, __, ports: traced[ports.outputs])
+    monkeypatch.setattr(converting, "STORED_TOLERANCE", allowed)
+    path = checkpoint(golden, name, tmp_path)
+    half = converting.convert(path, name, tmp_path / "half.onnx", half=True)
+    assert "weights in float16" in load_card(half.card).notes[2]
+    for plain, made in zip(whole.files, half.files, strict=True):
+        assert made.verdicts == plain.verdicts
+        assert 0 < made.stored.mean <= allowed
+        kinds = {one.name: one.data_type for one in onnx.load(str(made.path)).graph.initializer}
+        halves = [key for key, kind in kinds.items() if kind == onnx.TensorProto.FLOAT16]
+        assert len(halves) > 10
+        random = np.random.default_rng(5)
+        sessions = [get_session(one.path, device="cpu") for one in (plain, made)]
+        inputs = {
+            key: random.integers(0, 2, [2 if one == "p" else one for one in size]).astype("f4")
+            for key, size in sessions[0].inputs.items()
+        }
+        exact, near = (session.run(inputs) for session in sessions)
+        for key, wanted in exact.items():
+            off = np.abs(wanted - near[key]).mean() / max(1, np.abs(wanted).max())
+            assert 0 < off < 3 * allowed
 
 
 @pytest.mark.slow
