@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nukki.cli import evaluate_detect
+from nukki.cli import evaluate_detect, evaluate_pick
 from nukki.cli.arguments import add_options, options_from, positive, words
 from nukki.cli.network import add_fetching, ready
 from nukki.cli.report import DONE
@@ -66,7 +66,7 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_results(action)
     add_fetching(action)
     add_options(action, RunOptions)
-    for each in (action, evaluate_detect.add(actions)):
+    for each in (action, evaluate_detect.add(actions), evaluate_pick.add(actions)):
         for flag, text in (
             ("--quiet", "say nothing but errors"),
             ("--traceback", "show where in nukki an error arose"),
