@@ -183,9 +183,7 @@ def test_nan_is_refused_by_name(picking):
 
 
 def test_answers_before_their_sigmoid(picking):
-    with pytest.raises(
-        ModelOutputError, match=r"`alpha` must lie in 0\.\.1, got 1\.35"
-    ) as caught:
+    with pytest.raises(ModelOutputError, match=r"`alpha` must lie in 0\.\.1, got 1\.35") as caught:
         asked(picking(gain=1.5))
     assert "sigmoid" in caught.value.hint
     with pytest.raises(ModelOutputError, match=r"`score` must lie in 0\.\.1, got -"):
