@@ -12,6 +12,7 @@ from nukki.io import images
 from nukki.io.images import Picture
 from nukki.io.masks import MaskSource, read_mask
 from nukki.loading import load, load_as, load_finder, load_picker
+from nukki.ops.prompts import box_of, point_of
 from nukki.pipelines import erase as erasing
 from nukki.pipelines import pick as picking
 from nukki.pipelines import remove as removal
@@ -240,8 +241,8 @@ def pick(
         NukkiError: See its tree in `nukki.errors`.
     """
     wish = _checked(PickOptions, "pick", options)
-    shown = [one if isinstance(one, Point) else Point(*one) for one in points]
-    around = box if box is None or isinstance(box, Box) else Box(*box)
+    shown = [point_of(one) for one in points]
+    around = None if box is None else box_of(box)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
     picker = load_picker(
         wish.model, card=wish.card, device=device, threads=threads, accept_licence=accept_licence
