@@ -6,9 +6,18 @@ from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from choice_files import choices
 from nukki.errors import InputError
-from nukki.pipelines.options import OutputOptions, ReadOptions, RemoveOptions, RunOptions
+from nukki.pipelines.options import (
+    OutputOptions,
+    ReadOptions,
+    RemoveOptions,
+    RunOptions,
+    SegmentOptions,
+)
 
 TABLES = (RemoveOptions, OutputOptions, ReadOptions, RunOptions)
 
@@ -83,3 +92,43 @@ def test_wrong_values(table, wrong, said):
 def test_values_at_the_limits_are_taken(right):
     ((name, value),) = right.items()
     assert getattr(RemoveOptions(**right), name) == value
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(st.sampled_from(["auto", "salient"]), choices.map(str)))
+def test_every_choice_is_a_subject(subject):
+    assert RemoveOptions(subject=subject).subject == subject
+
+
+words = st.lists(
+    st.sampled_from(
+        ["people", "dog", "main", "2", "-", ",", " ", ">", "=", ".8", "%", "at:", "score", '"', "é"]
+    ),
+    max_size=7,
+).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(words, st.text(max_size=12), st.none(), st.integers()))
+def test_other_subjects_are_refused_where_a_choice_would_be(subject):
+    """Whatever `segment` takes is a subject; an error shows the place, one line under the other."""
+    if subject in ("auto", "salient"):
+        return
+    wrong = refusal(SegmentOptions, what=subject)
+    same = refusal(RemoveOptions, subject=subject)
+    if wrong is None:
+        assert same is None
+        return
+    assert same.message == wrong.message.replace("`what`", "`subject`", 1)
+    assert same.hint == wrong.hint
+    if isinstance(subject, str) and subject.strip():
+        assert same.message.splitlines()[-1].strip() == "^"
+
+
+def refusal(table, **given):
+    """The error of a table of options, None where it takes them."""
+    try:
+        table(**given)
+    except InputError as error:
+        return error
+    return None
