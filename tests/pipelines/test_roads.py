@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.ops.segments import soft_segment_of
-from nukki.pipelines.roads import CLEAR, DOUBTFUL, SURE, decide, softened
+from nukki.pipelines.roads import CLEAR, DOUBTFUL, SURE, WITH, decide, softened
 from nukki.types import Box
 
 SIZE = (200, 300)  # small enough that cells are pixels; soft edges reach eight of them
@@ -86,7 +86,7 @@ def test_who_counts_beside_one_who_is_large(box, score, covered, counts):
     assert decision.map[at(box)].mean() > 0.9 if counts else decision.map[at(box)].mean() < 0.3
 
 
-@pytest.mark.parametrize(("score", "counts"), [(0.8, True), (0.6, False)])
+@pytest.mark.parametrize(("score", "counts"), [(WITH, True), (WITH - 0.01, False)])
 def test_in_a_group_small_ones_count_who_are_seen_well(score, counts):
     child = 160, 60, 168, 80  # a twenty-fifth of the largest
     group = [person(*FIRST), person(*SECOND), person(*child, score=score)]
@@ -215,11 +215,21 @@ def test_a_quarter_of_the_map_may_be_nobodys(columns, road):
     assert decision.map[at(beside)].max() == (1 if road == "both" else 0)
 
 
+@pytest.mark.parametrize(("rows", "road"), [(50, "both"), (48, "people")])
+def test_a_map_that_misses_most_of_the_people_does_not_agree(rows, road):
+    """It holds 50 or 48 of a hundred rows of each, and nothing else."""
+    heads = [(left, 60, right, 60 + rows) for left, _, right, _ in (FIRST, SECOND)]
+    decision = decide(seen(*heads), True, [person(*FIRST), person(*SECOND)])
+    assert decision.road == road
+    assert min(decision.map[at(box)].min() for box in (FIRST, SECOND)) == 1
+
+
 def test_people_whom_the_map_misses_are_there():
     third = 200, 60, 240, 160
     people = [person(*FIRST), person(*SECOND), person(*third)]
     decision = decide(seen(FIRST), True, people)
-    assert decision.chosen == (0, 1, 2)
+    assert (decision.road, decision.chosen) == ("people", (0, 1, 2))
+    assert decision.reason == "3 people, and the salient map misses some of them"
     assert min(decision.map[at(box)].min() for box in (FIRST, SECOND, third)) == 1
 
 

@@ -12,7 +12,7 @@ covers (then they need not be so sure); where S sees nothing, only people who ar
     S is sure and hardly touches U, or is mostly   salient: the photo is about something else
       something else
     one of them, and S holds at least half of him  salient, unless most of S is something else
-    several, and S holds little beside U           both: U, S's edges, and what S holds far from U
+    several, S holds half of U and little beside   both: U, S's edges, and what S holds far from U
     else                                           people: U and S's edges; what else S holds, a
                                                    banner or furniture, is left out
 
@@ -101,7 +101,7 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
     if found and len(people) == 1 and covered >= HALF and kept >= MOSTLY:
         return Decision("salient", "one person, and the salient map agrees", salient)
     edged = softened(union, there)
-    if found and len(people) >= GROUP and 1 - kept <= REST:
+    if found and covered >= HALF and 1 - kept <= REST:
         far = np.where(grown(union >= 0.5, _reach(union)), 0, there)
         together = np.maximum(edged, far).astype(np.float32)
         return Decision("both", f"{count}, and the salient map agrees", together, chosen)
