@@ -66,8 +66,15 @@ def trained(data, tmp_path_factory):
 
 
 @pytest.fixture
-def train(nukki, torch, data, place):
-    """Runs `nukki train` in an empty folder, on whole data unless others are given."""
+def train(nukki, torch, data, place, monkeypatch):
+    """Runs `nukki train` in an empty folder, on whole data unless others are given.
+
+    The network is a short one; the whole one is trained above.
+    """
+    from nukki.train import of_subject
+    from short_nets import short_subject
+
+    monkeypatch.setattr(of_subject, "SubjectNet", short_subject)
 
     def run(*words, text=RECIPE, on=data):
         return nukki(

@@ -11,22 +11,13 @@ pytest.importorskip("onnxscript")
 
 from nukki.errors import ModelOutputError  # noqa: E402
 from nukki.nets import export as exporting  # noqa: E402
-from nukki.nets.subject import SubjectNet  # noqa: E402
 from nukki.nets.weights import start_from  # noqa: E402
 from nukki.runtime.sessions import get_session  # noqa: E402
+from short_nets import short_subject  # noqa: E402
 
 
 def picture(height: int, width: int, seed: int = 0):
     return np.random.default_rng(seed).uniform(-1, 1, (1, 3, height, width)).astype(np.float32)
-
-
-def short():
-    """The network less what its encoder repeats: traced in a third of the time."""
-    net = SubjectNet()
-    for number, block in enumerate(net.enc.blocks):
-        if block.residual:
-            net.enc.blocks[number] = torch.nn.Identity()
-    return net
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +27,7 @@ def exported(tmp_path_factory):
     The whole network is exported where it is trained: tests/cli/test_train.py.
     """
     torch.manual_seed(5)
-    net = short()
+    net = short_subject()
     with torch.no_grad():
         for weight in net.parameters():
             if not weight.any():
@@ -84,7 +75,7 @@ def test_the_file_says_nothing_of_where_it_was_made(exported):
 
 def test_its_weights_can_be_started_from(exported):
     net, path, _ = exported
-    again = short()
+    again = short_subject()
     start_from(again, path)
     with torch.no_grad():
         tensor = torch.from_numpy(picture(64, 64, 7))
@@ -97,5 +88,5 @@ def test_a_file_that_computes_something_else_is_not_written(exported, tmp_path, 
     monkeypatch.setattr(exporting, "graph", lambda *_: stranger)
     path = tmp_path / "subject.onnx"
     with pytest.raises(ModelOutputError, match="off by"):
-        exporting.export(short(), path, [picture(32, 32)])
+        exporting.export(short_subject(), path, [picture(32, 32)])
     assert not path.exists()
