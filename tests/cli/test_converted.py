@@ -31,6 +31,7 @@ from nukki.tasks.semantic import Semantic
 from nukki.zoo.cards import load_card
 
 PARITY = Path(__file__).parents[1] / "nets" / "parity"
+DRAWN = Path(__file__).parents[2] / "benchmarks" / "networks.py"
 FULL_SIZE = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
@@ -38,13 +39,31 @@ FULL_SIZE = [pytest.mark.slow, pytest.mark.timeout(1800)]
 def weights(name):
     """The official state dict of a network, with made-up values."""
     torch = pytest.importorskip("torch")
-    spec = importlib.util.spec_from_file_location("parity_weights", PARITY / "weights.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    state = module.state_dict(str(PARITY / name))
+    if not (PARITY / name).is_dir():
+        return drawn(name)
+    state = module_of(PARITY / "weights.py").state_dict(str(PARITY / name))
     if name == "isnet":  # is sure of every pixel with these, so that there would be nothing to see
         state |= {key: state[key] * np.float32(0.01) for key in ("side1.weight", "side1.bias")}
     return {key: torch.from_numpy(array) for key, array in state.items()}
+
+
+def drawn(name):
+    """The state dict of a network that transformers defines, as the library begins it."""
+    pytest.importorskip("transformers")
+    state = module_of(DRAWN).drawn(name)
+    # So that not all queries see the same class, and unsurely.
+    factors = {"queries_": 4, "class_predictor": 20} if name.startswith("mask2former") else {}
+    for part, factor in factors.items():
+        state |= {key: factor * value for key, value in state.items() if part in key}
+    return state
+
+
+def module_of(path):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class InTorch:
@@ -78,7 +97,7 @@ def converted(tmp_path):
     made = []
 
     def make(name):
-        checkpoint = tmp_path / f"{name}.pth"
+        checkpoint = tmp_path / f"my-{name}.pth"  # a card of that name ships
         torch.save(weights(name), checkpoint)
         words = [sys.executable, "-m", "nukki", "convert", str(checkpoint), "--as", name]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -120,6 +139,7 @@ def check_alpha(path, cutout):
     [
         pytest.param("detectron2_maskrcnn", marks=FULL_SIZE),
         pytest.param("torchvision_maskrcnn", marks=FULL_SIZE),
+        pytest.param("mask2former-swin-t", marks=FULL_SIZE),
     ],
 )
 def test_things(nukki, converted, photo, capsys, name):
@@ -178,25 +198,31 @@ def test_subjects(nukki, converted, photo, name):
     check_alpha("out.png", remove(photo, RemoveOptions(), network))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_edges(nukki, converted, photo, capsys):
-    graph, card, _ = converted("indexnet_official")
+@pytest.mark.parametrize(
+    "converter",
+    [
+        pytest.param("indexnet_official", marks=FULL_SIZE),
+        pytest.param("vitmatte-s", marks=FULL_SIZE),
+    ],
+)
+def test_edges(nukki, converted, photo, capsys, converter):
+    graph, card, _ = converted(converter)
     assert nukki("remove", "photo.png", "--matting", graph) == 2
     assert "models path --cards" in capsys.readouterr().err
     settings.cards_folder().mkdir(parents=True)
     (settings.cards_folder() / card.name).write_bytes(card.read_bytes())
     name = load_card(card).name
     assert nukki("models", "import", graph, "--as", name) == 0
-    assert nukki("remove", "photo.png", "--matting", name, "-o", "out.png") == 0
+    words = ["remove", "photo.png", "--subject", "salient", "-o", "out.png"]
+    assert nukki(*words, "--matting", name) == 0
     wanted = remove(
         photo,
-        RemoveOptions(),
+        RemoveOptions(subject="salient"),
         api.load_as(Saliency, "subject"),
-        matting=Matting(load_card(card), InTorch("indexnet_official")),
+        matting=Matting(load_card(card), InTorch(converter)),
     )
     check_alpha("out.png", wanted)
-    plain = remove(photo, RemoveOptions(), api.load_as(Saliency, "subject"))
+    plain = remove(photo, RemoveOptions(subject="salient"), api.load_as(Saliency, "subject"))
     assert np.abs(alpha_of("out.png") - np.rint(plain.alpha * 255)).max() > 50
 
 
