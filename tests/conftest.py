@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nukki import settings
 settings.forbid_telemetry()
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+NUMBERS = itertools.count()  # pytest's own would list the folder for every test
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +36,8 @@ def _clean_environment(monkeypatch, tmp_path_factory):
     """No variable of the user's and no folder of the user's changes a result."""
     for name in ("NUKKI_OFFLINE", "NUKKI_THREADS", "NUKKI_DEVICE", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NUKKI_HOME", str(tmp_path_factory.mktemp("nukki-home")))
+    home = tmp_path_factory.mktemp(f"nukki-home{next(NUMBERS)}", numbered=False)
+    monkeypatch.setenv("NUKKI_HOME", str(home))
 
 
 @pytest.fixture(scope="session")
