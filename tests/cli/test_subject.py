@@ -151,12 +151,12 @@ def test_a_choice_that_does_not_parse(cut, photos, capsys, subject, said, column
 
 def test_labels_and_numbers_that_are_not_there(cut, photos, team, capsys):
     photos("a.jpg")
-    for subject, said in [
-        ("unicorn", "`subject`: there is no label 'unicorn'"),
-        ("3", "`subject`: there is no number 3, there are 2 things"),
-        ("at:64,5", "`subject`: the point lies outside the photo"),
+    for subject, code, said in [
+        ("unicorn", 2, "`subject`: there is no label 'unicorn'"),  # known before the photo is
+        ("3", 1, "`subject`: there is no number 3, there are 2 things"),
+        ("at:64,5", 1, "`subject`: the point lies outside the photo"),
     ]:
-        assert cut("a.jpg", "--subject", subject, *team) == 1
+        assert cut("a.jpg", "--subject", subject, *team) == code
         told = capsys.readouterr().err
         assert said in told
         assert "^" in told

@@ -134,7 +134,7 @@ def _box(text: str) -> tuple[int, int, int, int]:
 
 def _target(args: argparse.Namespace, output: OutputOptions) -> tuple[Path | None, str]:
     """Where the result goes, None for standard output or nowhere, and its format."""
-    from nukki.io.encode import format_of
+    from nukki.io.encode import format_of, supports_alpha
 
     if args.output is None and args.photo != "-" and not args.json:
         message = "`-o` must say where the result goes"
@@ -146,6 +146,9 @@ def _target(args: argparse.Namespace, output: OutputOptions) -> tuple[Path | Non
         return None, output.format or "png"
     target = Path(args.output)
     kind = format_of(target, output.format)
+    if not args.mask and not supports_alpha(kind):
+        message = f"{kind.upper()} has no transparency, and the cut-out needs it"
+        raise InputError(message, hint="write a PNG or WebP, or give --mask")
     check_file(target, sources=(args.photo,), overwrite=args.overwrite)
     return target, kind
 

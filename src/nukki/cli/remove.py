@@ -258,8 +258,10 @@ def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
     """
     from nukki.cli.network import ready
     from nukki.loading import finder_name
-    from nukki.pipelines.segment import check_finder
+    from nukki.pipelines.segment import check_choices, check_finder
+    from nukki.types import ClassSpec
     from nukki.zoo.catalog import card_for
+    from nukki.zoo.labels import labels_of
 
     terms = {
         "accept_licence": args.accept_licence,
@@ -269,11 +271,14 @@ def _prepare(planned: Plan, job: Job, args: argparse.Namespace) -> None:
     if job.remove.matting is not None:
         ready(job.remove.matting, task="matting", run=job.run, **terms)
     ready(job.remove.model, card=job.remove.card, run=job.run, **terms)
-    if job.remove.instances != "default":
-        name, card = finder_name(job.remove.instances)
-        found, _ = card_for(name, card)
+    if job.remove.subject not in ("auto", "salient") or job.remove.instances != "default":
+        name, its_card = finder_name(job.remove.instances)
+        found, _ = card_for(name, its_card)
         check_finder(found)
-        ready(name, task=found.task, card=card, run=job.run, **terms)
+        if job.remove.subject not in ("auto", "salient"):
+            labels = labels_of(found.classes or ClassSpec(()))
+            check_choices(job.remove.subject, None, labels, option="subject")
+        ready(name, task=found.task, card=its_card, run=job.run, **terms)
     if planned.folder is not None:
         try:
             planned.folder.mkdir(parents=True, exist_ok=True)
