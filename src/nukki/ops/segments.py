@@ -2,8 +2,9 @@
 
 A mask is kept as the bits of its bounds: forty people in a photo of 12 megapixels, each as large as
 the photo, take 60 MB, and a mask of the photo's size is there only while someone looks at it. An
-alpha is kept beside it as two more bits a pixel, solid and soft, and a byte for the soft ones, which
-are few: the same forty with a tenth of their pixels soft take 230 MB, where bytes would take 480.
+alpha is kept beside it as two more bits a pixel, solid and soft, and a byte for the soft ones,
+which are few: the same forty with a tenth of their pixels soft take 230 MB, where bytes would take
+480.
 """
 
 from __future__ import annotations
