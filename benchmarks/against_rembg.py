@@ -101,7 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(arguments.u2netp, folder / "u2netp.onnx")
-        fast = json.dumps({"edges": "fast", "colours": "keep"})
+        fast = json.dumps({"edges": "fast", "colours": "keep", "subject": "salient"})
         workers = {
             "rembg": Worker(arguments.rembg_python, REMBG, home=name),
             "defaults": Worker(sys.executable, NUKKI, "{}"),

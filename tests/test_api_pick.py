@@ -127,7 +127,7 @@ def test_what_nobody_can_mean(tiny, photo, options, said):
         ({"model": "maskrcnn-r50"}, InputError, "got one for instances"),
         ({"model": "samm"}, UnknownModel, "samm"),
         ({"model": "sam-vit-b"}, FetchError, "sam-vit-b"),
-        ({"modell": "pick"}, InputError, "`modell` is not an option of pick"),
+        ({"modl": "pick"}, InputError, "`modl` is not an option of pick"),
         ({"max_pixels": 100}, LimitExceeded, "100"),
     ],
 )

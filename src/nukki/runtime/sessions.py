@@ -336,7 +336,7 @@ def _reason(error: BaseException) -> str:
 
 def _advice(error: BaseException, tensors: Mapping[str, NDArray[Any]]) -> str:
     """What to do about a run that failed: most fail for want of memory or for a wrong size."""
-    if isinstance(error, MemoryError) or "allocat" in str(error):
+    if isinstance(error, MemoryError) or "alloc" in str(error):
         return "free memory, or give the network less at once"
     given = ", ".join(f"`{name}` {_shape_text(array.shape)}" for name, array in tensors.items())
     return f"compare the card's input size with what the network takes; it was given {given}"
