@@ -343,3 +343,11 @@ def test_whatever_is_seen_there_is_an_answer(told, salient, value, found):
     assert decision.reason
     assert (decision.road == "salient") == (not decision.chosen)
     assert all(things[place].label in ("person", "sports ball") for place in decision.chosen)
+
+
+@pytest.mark.parametrize(("score", "road"), [(0.5, "salient"), (0.7, "both")])
+def test_a_doubtful_person_makes_no_group(score, road):
+    """A helmet before an astronaut: the salient map holds both, and is believed about the edges."""
+    decision = decide(seen(FIRST, SECOND), True, [person(*FIRST), person(*SECOND, score=score)])
+    assert decision.road == road
+    assert decision.reason.startswith("2 people" if road == "both" else "one person for sure")

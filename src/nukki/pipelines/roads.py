@@ -45,6 +45,7 @@ SMALL = 0.04  # and of one that the salient map covers
 GROUP = 2  # so many people are a group, to which smaller ones may belong ...
 WITH = 0.72  # ... whose score is at least this
 CLEAR = 0.78  # score of one whom the salient map does not cover
+SEVERAL = 0.65  # score of those who make a group: a helmet may be a doubtful person
 SEEN = 0.5  # share of one that the salient map must cover, if the person is smaller or doubtful
 TINY = 0.01  # of the photo's area: people that are no subject where the salient map sees none
 ELSEWHERE = 0.15  # share of the people in the salient map under which it is about something else
@@ -98,8 +99,10 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
     if found and (covered < ELSEWHERE or kept < PART):
         reason = f"{count} found, but the photo is about something else"
         return Decision("salient", reason, salient)
-    if found and len(people) == 1 and covered >= HALF and kept >= MOSTLY:
-        return Decision("salient", "one person, and the salient map agrees", salient)
+    several = sum(segments[place].score >= SEVERAL for place in people) >= GROUP
+    if found and not several and covered >= HALF and kept >= MOSTLY:
+        sure = "one person" if len(people) == 1 else "one person for sure"
+        return Decision("salient", f"{sure}, and the salient map agrees", salient)
     edged = softened(union, there)
     if found and covered >= HALF and 1 - kept <= REST:
         far = np.where(grown(union >= 0.5, _reach(union)), 0, there)
