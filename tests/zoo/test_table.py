@@ -6,10 +6,11 @@ from nukki.zoo import catalog
 from nukki.zoo.table import markdown_table, size_text
 
 
-def test_one_row_for_each_network_subject_first():
+def test_one_row_for_each_network_our_own_first():
     lines = markdown_table().splitlines()
     assert len(lines) == 2 + len(catalog.own_names())
-    assert lines[2].startswith("| subject | saliency |")
+    own = [line.split("|")[1].strip() for line in lines[2:5]]
+    assert own == ["detect", "pick", "subject"]
     assert len({line.count("|") for line in lines}) == 1
 
 
