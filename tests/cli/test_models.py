@@ -175,9 +175,11 @@ def test_get_draws_a_bar_on_a_terminal_only(run, write_card, published, monkeypa
 
 def test_verify_reads_the_files(run, write_card, published):
     code, out, _ = run("verify", "--json")
-    (row,) = json.loads(out)
-    assert (code, row["model"], row["state"]) == (0, "subject", "ok")
-    assert f"sha256:{row['sha256']}" == catalog.find("subject").files[0].digest
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["model"] for row in rows] == ["detect", "pick", "pick", "subject"]
+    assert {row["state"] for row in rows} == {"ok"}
+    assert f"sha256:{rows[-1]['sha256']}" == catalog.find("subject").files[0].digest
     write_card("mine", published)
     assert run("verify", "mine")[0] == 1  # not there yet
     path = run("get", "mine")[1].strip()
@@ -291,7 +293,8 @@ def test_verify_reads_graphs_and_the_checkpoint_where_it_is_kept(run, converted,
     run("import", red[1], "--as", "mine")
     code, out, err = run("verify", "--json")
     rows = {row["file"]: row for row in json.loads(out)}
-    assert (code, set(rows)) == (0, {"subject.onnx", "mine.onnx"})
+    own = {"detect.onnx", "pick.encoder.onnx", "pick.decoder.onnx", "subject.onnx"}
+    assert (code, set(rows)) == (0, own | {"mine.onnx"})
     graph = converted / "mine.onnx"
     assert rows["mine.onnx"]["sha256"] == hashlib.sha256(graph.read_bytes()).hexdigest()
     (converted / "net.pth").write_bytes(b"cut off")

@@ -67,7 +67,8 @@ def test_places_and_areas_are_kept_on_any_grid(height, width, side, data):
     # Rims of cells lie on whole pixels, so areas are right but for half a pixel a side.
     wanted = (bottom - top) * down * (right - left) * across
     slack = ((bottom - top) * down + (right - left) * across + 1) * max(down, across) + 0.02
-    assert abs(float(cells.sum()) - wanted) <= slack
+    # And every cell is rounded to a byte.
+    assert abs(float(cells.sum()) - wanted) <= slack + cells.size / 255
 
 
 def test_a_whole_photo_fills_every_cell():

@@ -32,7 +32,8 @@ __all__ = [
     "recall",
 ]
 
-COCO_OVERLAPS = tuple(0.5 + 0.05 * step for step in range(10))  # AP@[.5:.95] is the mean over them
+# AP@[.5:.95] is the mean over them; to the last bit COCO's own, which an overlap of just .6 needs.
+COCO_OVERLAPS = tuple(float(value) for value in np.linspace(0.5, 0.95, 10))
 MOST = 100  # answers in a photo and class that count, the surest
 
 _RECALLS = np.linspace(0, 1, 101)
