@@ -242,8 +242,12 @@ def thin(narrow, monkeypatch):
     monkeypatch.setattr(of_detect.detect_export, "export", marked)
 
 
+# On maps of one cell oneDNN's gradients in bfloat16 are no numbers now and then (one run in 60).
+FULL = "--full-precision"
+
+
 def test_a_training_of_detect(train, thin):
-    code, work, said = train("detect")
+    code, work, said = train("detect", FULL)
     assert code == 0, said
     names = {path.name for path in work.iterdir()} - {".tiny.lock"}
     assert names == {"tiny.pt", "tiny.json", "tiny-curve.png", "tiny.onnx", "tiny.toml"}
@@ -260,7 +264,7 @@ def test_a_training_of_detect(train, thin):
 def test_a_training_of_detect_without_photos_to_validate_on(train, thin, tmp_path):
     data = make_things_data(tmp_path / "own")
     (data / "validate").rename(data / "elsewhere")
-    code, work, said = train("detect", "--steps", "2", on=data)
+    code, work, said = train("detect", FULL, "--steps", "2", on=data)
     assert code == 0
     assert "nothing will be judged" in said
     assert set(told(work)["validations"][0]) == {"step", "hours", "loss"}
@@ -269,7 +273,7 @@ def test_a_training_of_detect_without_photos_to_validate_on(train, thin, tmp_pat
 def test_annotations_that_are_broken_are_told(train, thin, tmp_path):
     data = make_things_data(tmp_path / "own")
     (data / "train" / "coco" / "instances.json").write_text("{")
-    code, _, said = train("detect", on=data)
+    code, _, said = train("detect", FULL, on=data)
     assert code == 2
     assert "instances.json` must hold annotations in COCO's format" in said
 
@@ -296,7 +300,7 @@ def test_the_whole_pick_is_written_and_used(train):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_detect_is_written_and_used(train):
-    code, work, said = train("detect")
+    code, work, said = train("detect", FULL)
     assert code == 0, said
     path = work / "tiny.onnx"
     assert path.stat().st_size < 4e6
