@@ -227,6 +227,7 @@ def _proven(part: Part, *, things: bool, half: bool, tell: Tell) -> _Proven:
     model = graph(net, example, ports)
     tell("comparing ONNX Runtime with PyTorch")
     data = _bytes(model)
+    gc.collect()  # tracing leaves circles that hold weights
     verdicts = _verdicts(data, seen, ports.outputs, things=things)
     for spare in part.spare:
         wrong = [place for place, each in enumerate(verdicts) if not _agree(each)]
@@ -304,7 +305,6 @@ def _answers(data: bytes, seen: Sequence[_Seen], names: Sequence[str]) -> list[l
         ) from error
     finally:
         sessions.clear()
-        gc.collect()
     found: list[list[Outputs]] = []
     for each, answer in zip(seen, given, strict=True):
         outputs, count = [answer[name] for name in names], len(each.shown.singles)

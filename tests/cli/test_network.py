@@ -50,7 +50,9 @@ def test_auto_leaves_the_device_to_the_environment(monkeypatch):
     assert loading(RunOptions(threads=1)) == {"device": None, "threads": 1}
     assert loading(RunOptions(device="cuda")) == {"device": "cuda", "threads": None}
     seen = []
-    monkeypatch.setattr("nukki.loading.get_session", lambda path, *, device, **_: seen.append(device))
+    monkeypatch.setattr(
+        "nukki.loading.get_session", lambda path, *, device, **_: seen.append(device)
+    )
     monkeypatch.setenv("NUKKI_DEVICE", "cuda")
     api.load("subject", **loading(RunOptions()))
     assert seen == ["cuda"]
