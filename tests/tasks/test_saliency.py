@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -43,6 +45,25 @@ def test_letterboxed_maps_have_no_padding(saliency):
     alpha = saliency(lines='input.fit = "letterbox"').predict(white)
     assert alpha.shape == (32, 16)
     np.testing.assert_allclose(alpha, 1)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (37, 53), (2, 5)])
+def test_any_shape(saliency, shape, fit):
+    white = frozen(np.full((*shape, 3), 255, np.uint8))
+    alpha = saliency(lines=f'input.fit = "{fit}"').predict(white)
+    assert 1 <= min(alpha.shape) <= max(alpha.shape) == 32
+    np.testing.assert_allclose(alpha, 1)
+
+
+def test_a_large_photo_takes_bounded_memory(saliency):
+    network, photo = saliency(), frozen(np.full((3000, 4000, 3), 90, np.uint8))
+    tracemalloc.start()
+    alpha = network.predict(photo)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(alpha, 90 / 255, atol=1e-6)
+    assert peak < 2e6  # Pillow reduces the photo where it lies
 
 
 def test_outputs_by_name_and_by_index(saliency, picture):
