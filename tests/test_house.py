@@ -97,6 +97,7 @@ def test_a_broken_floor_is_found(copy, file, text, said):
 
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 HEAVY = {"numpy", "PIL", "onnxruntime", "tqdm", "isal", "tifffile", "platformdirs", "filelock"}
+HEAVY |= {"torch", "onnx", "transformers"}  # of the extras `convert` and `train`
 
 
 def test_importing_nukki_loads_nothing_heavy_and_warns_of_nothing():
