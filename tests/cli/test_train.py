@@ -19,6 +19,7 @@ from PIL import Image
 
 import nukki as package
 from nukki.cli.main import main
+from nukki.runtime.sessions import get_session
 from nukki.zoo.cards import load_card
 from train_files import RECIPE, make_data, make_set, shape, write_recipe
 
@@ -155,6 +156,11 @@ def test_what_was_trained_is_used_by_remove(trained, torch, nukki, place):
     with torch.inference_mode():
         wanted = net.eval()(torch.from_numpy(tensor))[0].sigmoid().numpy()[0, 0]
     assert np.abs(cut.alpha - enlarge(wanted, *placement.source)).mean() < 2e-3
+    two = np.random.default_rng(1).uniform(-1, 1, (2, 3, 96, 32)).astype(np.float32)
+    with torch.inference_mode():
+        wanted = net(torch.from_numpy(two))[0].sigmoid().numpy()
+    answer = get_session(work / "tiny.onnx", device="cpu").run({"image": two})["alpha"]
+    assert np.abs(answer - wanted).mean() < 5e-3  # any size, and several at once
     picture.save("photo.jpg")
     assert nukki("remove", "photo.jpg", "--model", work / "tiny.onnx", "--card", card) == 0
     with Image.open("photo.png") as cut_out:

@@ -13,25 +13,39 @@ from nukki.errors import ModelOutputError  # noqa: E402
 from nukki.nets import export as exporting  # noqa: E402
 from nukki.nets.weights import start_from  # noqa: E402
 from nukki.runtime.sessions import get_session  # noqa: E402
-from short_nets import short_subject  # noqa: E402
 
 
 def picture(height: int, width: int, seed: int = 0):
     return np.random.default_rng(seed).uniform(-1, 1, (1, 3, height, width)).astype(np.float32)
 
 
+class Tiny(torch.nn.Module):
+    """In the place of `SubjectNet`: logits at half of the size, enlarged; the finest map first.
+
+    Traced in a tenth of the time. The whole network is exported in tests/cli/test_train.py.
+    """
+
+    def __init__(self):
+        super().__init__()
+        conv = torch.nn.Conv2d
+        self.stem = conv(3, 48, 3, stride=2, padding=1)
+        self.wide = torch.nn.ModuleList([conv(48, 48, 5, padding=2) for _ in range(4)])
+        self.each = conv(48, 48, 5, padding=2, groups=48)
+        self.last = conv(48, 1, 1)
+
+    def forward(self, x):
+        y = self.stem(x).relu()
+        for layer in self.wide:
+            y = y + layer(y).relu()
+        y = self.last(self.each(y).relu())
+        return [torch.nn.functional.interpolate(y, scale_factor=2.0, mode="bilinear"), y]
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A network with weights everywhere, its file, and what the export said.
-
-    The whole network is exported where it is trained: tests/cli/test_train.py.
-    """
+    """A network, its file, and what the export said."""
     torch.manual_seed(5)
-    net = short_subject()
-    with torch.no_grad():
-        for weight in net.parameters():
-            if not weight.any():
-                weight.normal_(std=0.02)
+    net = Tiny()
     path = tmp_path_factory.mktemp("export") / "subject.onnx"
     return net.eval(), path, exporting.export(net, path, [picture(64, 96), picture(96, 64, 1)])
 
@@ -63,8 +77,8 @@ def test_it_is_stored_in_few_bytes_and_described_truly(exported):
     assert parity.size_bytes == len(data)
     assert parity.digest == "sha256:" + hashlib.sha256(data).hexdigest()
     shipped = sum(value.numel() for name, value in net.named_parameters())
-    assert len(data) < 2.1 * shipped
-    assert parity.halves > 80
+    assert len(data) < 1.1 * shipped
+    assert (parity.halves, parity.eighths) == (2, 4)  # biases are not worth it
 
 
 def test_the_file_says_nothing_of_where_it_was_made(exported):
@@ -75,7 +89,7 @@ def test_the_file_says_nothing_of_where_it_was_made(exported):
 
 def test_its_weights_can_be_started_from(exported):
     net, path, _ = exported
-    again = short_subject()
+    again = Tiny()
     start_from(again, path)
     with torch.no_grad():
         tensor = torch.from_numpy(picture(64, 64, 7))
@@ -88,5 +102,5 @@ def test_a_file_that_computes_something_else_is_not_written(exported, tmp_path, 
     monkeypatch.setattr(exporting, "graph", lambda *_: stranger)
     path = tmp_path / "subject.onnx"
     with pytest.raises(ModelOutputError, match="off by"):
-        exporting.export(short_subject(), path, [picture(32, 32)])
+        exporting.export(Tiny(), path, [picture(32, 32)])
     assert not path.exists()
