@@ -170,6 +170,10 @@ class FourierUnit(nn.Module):
     The spectrum of real values is redundant: W // 2 + 1 columns hold all of it. Real and imaginary
     parts of a channel are neighbouring channels of the convolution.
 
+    Args:
+        channels: Of what comes in and goes out.
+        norm: Whether the convolution is followed by a batch norm; else it has a bias.
+
     Attributes:
         products: Whether to transform by products with matrices of cosines and sines instead of
             `torch.fft`: the same values. Whoever traces the network (`torch.export`, so ONNX too)
@@ -177,10 +181,10 @@ class FourierUnit(nn.Module):
             of 64 × 64, and 29 times for 17 × 25.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, norm: bool = True) -> None:
         super().__init__()
-        self.conv_layer = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
-        self.bn = nn.BatchNorm2d(2 * channels)
+        self.conv_layer = nn.Conv2d(2 * channels, 2 * channels, 1, bias=not norm)
+        self.bn = nn.BatchNorm2d(2 * channels) if norm else nn.Identity()
         self.products = False
 
     def forward(self, x: Tensor) -> Tensor:
