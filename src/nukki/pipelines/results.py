@@ -65,6 +65,11 @@ class Cutout:
     threads: int = 1
     reason: str = ""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the photo was read."""
+        return self.picture.notes
+
     def rgba(self) -> RGBA:
         """(H, W, 4) with straight alpha, in the photo's depth.
 
