@@ -186,7 +186,7 @@ def test_the_real_file_of_yolox(own, shared):
     boxes = finder.detector.find(nukki.read(shared / "photos" / "two-dancers.jpg").rgb8())
     sure = boxes.chosen(boxes.scores > 0.5)
     assert [finder.labels[number] for number in sure.classes].count("person") >= 2
-    assert finder.threshold(()) == 0.3
+    assert finder.threshold(()) == load_finder("default").threshold(())
 
 
 def test_what_answers_clicks(own):

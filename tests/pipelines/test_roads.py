@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukki.ops.segments import soft_segment_of
-from nukki.pipelines.roads import CLEAR, DOUBTFUL, SURE, WITH, decide, softened
+from nukki.pipelines.roads import CLEAR, DOUBTFUL, SEVERAL, SURE, WITH, decide, softened
 from nukki.types import Box
 
 SIZE = (200, 300)  # small enough that cells are pixels; soft edges reach eight of them
@@ -290,7 +290,7 @@ def test_nothing_depends_on_the_order():
     things = [
         person(*FIRST),
         person(*SECOND, score=SURE),
-        person(160, 60, 180, 120, score=0.72),
+        person(160, 60, 180, 120, score=WITH),
         thing("sports ball", (140, 100, 155, 115), 0.6),
         thing("dog", (250, 150, 280, 170)),
     ]
@@ -345,7 +345,7 @@ def test_whatever_is_seen_there_is_an_answer(told, salient, value, found):
     assert all(things[place].label in ("person", "sports ball") for place in decision.chosen)
 
 
-@pytest.mark.parametrize(("score", "road"), [(0.5, "salient"), (0.7, "both")])
+@pytest.mark.parametrize(("score", "road"), [(SEVERAL - 0.01, "salient"), (SEVERAL, "both")])
 def test_a_doubtful_person_makes_no_group(score, road):
     """A helmet before an astronaut: the salient map holds both, and is believed about the edges."""
     decision = decide(seen(FIRST, SECOND), True, [person(*FIRST), person(*SECOND, score=score)])

@@ -133,9 +133,9 @@ def test_the_least_score_is_the_networks_own_or_the_callers():
 
 
 def test_what_falls_just_below_is_a_candidate():
-    below = [("dog", score, 5, 5) for score in (0.59, 0.3, 0.29)]
+    below = [("dog", score, 5, 5) for score in (0.59, 0.12, 0.11)]
     found = segment(photo(), Finder(DOG, *below))
-    assert [one.title for one in found.candidates] == ["2 dog .59", "3 dog .30"]
+    assert [one.title for one in found.candidates] == ["2 dog .59", "3 dog .12"]
     assert [one.number for one in found.everything] == [1]
     with pytest.raises(InputError, match="no number 2, there is 1 thing"):
         found.choose("2")

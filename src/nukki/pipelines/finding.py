@@ -6,9 +6,9 @@ photo --detect--> boxes --pick--> a mask and its likely IoU in each --> doubles 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
 from typing import Protocol
 
 import numpy as np
@@ -24,15 +24,17 @@ from nukki.ops.refine import Refinement, refine
 from nukki.ops.segments import Segment, in_order, soft_segment_of
 from nukki.pipelines.holding import HELD, PERSON, RIDDEN
 from nukki.tasks.picking import Answer, Picking, Question
-from nukki.types import RGB8, Box, ClassSpec
+from nukki.types import RGB8, Box
 from nukki.zoo.cards import ModelCard
 
 __all__ = ["Found", "OwnFinder", "doubles", "joint_score"]
 
 _MOST = 100  # boxes that are looked at, the surest
 _MOST_AROUND = 24  # people, and things that they may hold, where only these are asked for
-_HELD = 0.4  # score of such a thing's box: with a good mask that makes one half
-_BESIDE = 0.7  # of the mean score of a photo's things: what is less sure does not count
+_HELD = 0.4  # what the detector must give such a thing's box
+_LEAST = 0.3  # from this score on things count, in a photo of doubtful ones
+_BESIDE = 0.5  # of the mean score of a photo's things: what is less sure does not count
+_SLOPE, _CENTRE = 14.0, 0.64  # how often masks were right, by what both networks said of them
 _SIDE = 384  # longer side of the grid on which masks are compared
 _SAME = 0.65  # IoU of two masks of one class above which they show the same thing
 _SAME_THING = 0.8  # and of two classes: a cat that may be a dog
@@ -102,15 +104,15 @@ class OwnFinder:
         """From which score on things count, given the scores of a photo's things.
 
         What is much less sure than the photo's things are on average counts no more: among things
-        that are seen well a doubtful one is likelier a wrong one. So it is 0.7 of the mean of the
-        scores from the card's least one on, and never less than that.
+        that are seen well a doubtful one is likelier a wrong one. So it is half of the mean of the
+        scores of .3 and more, and never less than .3. The card's `classes.min_score` is for the
+        detector's own scores, which are none of these.
 
         Args:
             scores: Of all that was found; may be empty.
         """
-        least = (self.card.classes or ClassSpec(())).min_score
-        sure = [score for score in scores if score >= least]
-        return max(least, _BESIDE * float(np.mean(sure))) if sure else least
+        sure = [score for score in scores if score >= _LEAST]
+        return max(_LEAST, _BESIDE * float(np.mean(sure))) if sure else _LEAST
 
     def predict(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
         """The things of a photo, the surest first; no pixel is given twice.
@@ -124,7 +126,7 @@ class OwnFinder:
             ModelOutputError: If an output is not that of its card, or not finite.
         """
         boxes = self.detector.find(image)
-        sure = np.flatnonzero(boxes.scores >= min_score)
+        sure = np.flatnonzero(boxes.scores >= _least_box(min_score))
         return self._drawn(image, boxes.chosen(sure[:_MOST]), min_score)
 
     def around_people(self, image: RGB8, *, min_score: float = 0.0) -> list[Segment]:
@@ -142,7 +144,8 @@ class OwnFinder:
         """
         boxes = self.detector.find(image)
         labels = np.array([*self.labels, ""])[boxes.classes]
-        people = np.flatnonzero((labels == PERSON) & (boxes.scores >= min_score))[:_MOST_AROUND]
+        likely = (labels == PERSON) & (boxes.scores >= _least_box(min_score))
+        people = np.flatnonzero(likely)[:_MOST_AROUND]
         if not len(people):
             return []
         things = np.isin(labels, [*HELD, *RIDDEN]) & (boxes.scores >= _HELD)
@@ -199,8 +202,28 @@ class OwnFinder:
 
 
 def joint_score(box: float, mask: float) -> float:
-    """How sure a thing is: the geometric mean of what detector and mask say of themselves."""
-    return float(np.sqrt(max(box, 0.0) * max(mask, 0.0)))
+    """How sure a thing is: the share of masks that were right where both networks said as much.
+
+    The geometric mean of what detector and mask say of themselves orders masks well and flatters
+    the doubtful ones; a logistic curve makes it a probability (Platt 1999, "Probabilistic Outputs
+    for Support Vector Machines"). Its two numbers are those of `detect` and `pick` on photos that
+    neither was trained on (docs/people.md).
+
+    Args:
+        box: The detector's score, 0 to 1.
+        mask: The IoU that is expected of the mask, 0 to 1.
+    """
+    mean = math.sqrt(max(box, 0.0) * max(mask, 0.0))
+    return 1 / (1 + math.exp(-_SLOPE * (mean - _CENTRE)))
+
+
+def _least_box(score: float) -> float:
+    """What the detector must give a box that comes to that score with a mask as good as can be."""
+    if score <= joint_score(0, 0):
+        return 0.0
+    if score >= joint_score(1, 1):
+        return 1.0
+    return (_CENTRE + math.log(score / (1 - score)) / _SLOPE) ** 2
 
 
 def doubles(found: Sequence[Found], size: tuple[int, int]) -> list[Found]:
@@ -271,10 +294,10 @@ def _small_masks(found: Sequence[Found], size: tuple[int, int]) -> list[_Small]:
     for one in found:
         left, top, right, bottom = one.answer.frame
         box = Box(
-            min(floor(left * scale_x), width - 1),
-            min(floor(top * scale_y), height - 1),
-            min(max(ceil(right * scale_x), 1), width),
-            min(max(ceil(bottom * scale_y), 1), height),
+            min(math.floor(left * scale_x), width - 1),
+            min(math.floor(top * scale_y), height - 1),
+            min(max(math.ceil(right * scale_x), 1), width),
+            min(max(math.ceil(bottom * scale_y), 1), height),
         )
         grid_h, grid_w = one.answer.alpha.shape
         xs, ys = np.arange(box.left, box.right), np.arange(box.top, box.bottom)

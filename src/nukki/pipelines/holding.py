@@ -3,7 +3,7 @@
 A thing joins a person where all of this is so:
 
 * it is of a kind that is held, carried or ridden (`HELD`, `RIDDEN`, by COCO's names), and its score
-  is at least one half: sleeves and shadows are taken for bags and boards by the dozen,
+  is at least .2: sleeves and shadows are taken for bags and boards by the dozen,
 * it touches the person: grown by a fortieth of the person's height, its mask meets the person's,
 * it is not too large for it: what is held has at most 0.6 of the person's area, what is ridden at
   most 4 times that,
@@ -40,7 +40,7 @@ RIDDEN = frozenset(
         "elephant",
     )
 )  # fmt: skip
-_SURE = 0.5
+_SURE = 0.2
 _TOUCH = 1 / 40  # of the person's height
 _LARGEST = {True: 4.0, False: 0.6}  # area beside the person's, of what is ridden and what is held
 _LEAST = 4  # cells of contact, or less where the thing itself is as small

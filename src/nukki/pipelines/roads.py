@@ -38,14 +38,14 @@ __all__ = ["Decision", "decide", "softened"]
 
 Map = NDArray[np.float32]
 
-SURE = 0.55  # score of a person that counts
-DOUBTFUL = 0.15  # and of one that the salient map covers
+SURE = 0.2  # score of a person that counts
+DOUBTFUL = 0.01  # and of one that the salient map covers
 LARGE = 0.4  # area of a person that counts, beside the largest one's
 SMALL = 0.04  # and of one that the salient map covers
 GROUP = 2  # so many people are a group, to which smaller ones may belong ...
-WITH = 0.72  # ... whose score is at least this
-CLEAR = 0.78  # score of one whom the salient map does not cover
-SEVERAL = 0.65  # score of those who make a group: a helmet may be a doubtful person
+WITH = 0.75  # ... whose score is at least this
+CLEAR = 0.88  # score of one whom the salient map does not cover
+SEVERAL = 0.55  # score of those who make a group: a helmet may be a doubtful person
 SEEN = 0.5  # share of one that the salient map must cover, if the person is smaller or doubtful
 TINY = 0.01  # of the photo's area: people that are no subject where the salient map sees none
 ELSEWHERE = 0.15  # share of the people in the salient map under which it is about something else

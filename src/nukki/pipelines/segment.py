@@ -25,7 +25,7 @@ __all__ = [
     "segmentation",
 ]
 
-_JUST_BELOW = 0.5  # of the least score: what is less sure is not looked at
+_JUST_BELOW = 0.2  # of the least score: what is less sure is not looked at
 _MOST_CANDIDATES = 20
 
 
