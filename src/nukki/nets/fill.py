@@ -95,11 +95,10 @@ class _Block(nn.Module):
 
     def _everywhere(self, y: Tensor) -> Tensor:
         """The Fourier unit, in float32: bfloat16 has no transforms."""
-        if not torch.is_autocast_enabled(y.device.type):
-            filtered: Tensor = self.whole(y)
-            return filtered
-        with torch.autocast(y.device.type, enabled=False):
-            filtered = self.whole(y.float().contiguous())
+        if torch.is_autocast_enabled(y.device.type):
+            with torch.autocast(y.device.type, enabled=False):
+                return self._everywhere(y.float().contiguous())
+        filtered: Tensor = self.whole(y)
         return filtered
 
 

@@ -18,7 +18,12 @@ from nukki.zoo.schema import Reader
 __all__ = ["KINDS", "Recipe", "SetUse", "Stage", "read_recipe"]
 
 # The kinds of networks that recipes make, and the modules of `nukki.train` that know them.
-KINDS: Mapping[str, str] = {"subject": "of_subject", "detect": "of_detect", "pick": "of_pick"}
+KINDS: Mapping[str, str] = {
+    "subject": "of_subject",
+    "detect": "of_detect",
+    "pick": "of_pick",
+    "fill": "of_fill",
+}
 
 _Rule = tuple[str, str, bool]  # key, what it must be, whether it is
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # files are called after it, and a model's card
@@ -103,7 +108,7 @@ class Recipe:
     weight_decay: float = 0.01
     warm_up: int = 200
     average: float = 0.998
-    kind: Literal["subject", "detect", "pick"] = "subject"
+    kind: Literal["subject", "detect", "pick", "fill"] = "subject"
 
     @property
     def digest(self) -> str:
