@@ -41,7 +41,9 @@ from nukki.ops.grid import enlarge
 from nukki.tasks.detection import Detection
 from nukki.tasks.saliency import Saliency
 from nukki.types import RGB8
+from nukki.zoo import catalog
 
+YOLOX = Path(catalog.__file__).parent / "forms" / "yolox.toml"
 PARTS = {"single": 130, "groups": 120, "crowd": 43}
 PERSON = "person"
 _SURE = 0.3  # of the simple road's boxes
@@ -132,7 +134,7 @@ def main() -> None:
     args = parser.parse_args()
     methods: dict[str, Method] = {"nukki": own}
     if args.yolox is not None and args.starter is not None:
-        detector = api.load_as(Detection, args.yolox, card=str(args.yolox.with_suffix(".toml")))
+        detector = api.load_as(Detection, args.yolox, card=str(YOLOX))
         starter = api.load_as(Saliency, args.starter, card=str(args.starter.with_suffix(".toml")))
         methods["YOLOX-nano boxes × first subject"] = simple(detector, starter)
     table: dict[str, dict[str, dict[str, float]]] = {}
