@@ -11,6 +11,8 @@ No layer keeps statistics, so the moving average of the weights is all there is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,15 +34,18 @@ class FillNet(nn.Module):
     Input: (N, 4, H, W) float32, sides multiples of 32: RGB in 0..1, 0 in the hole, and the mask, 1
     in the hole and 0 elsewhere. Output: (N, 3, H, W), the picture's own values outside the hole; in
     0..1 in evaluation, unbounded in training.
+
+    Args:
+        dilations: Of the blocks' convolutions; a block for each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dilations: Sequence[int] = _DILATIONS) -> None:
         super().__init__()
         self.stem = nn.Conv2d(4, _FINE, 5, stride=2, padding=2)
         self.halve = nn.Conv2d(_FINE, _MIDDLE, 3, stride=2, padding=1)
         self.middle = nn.Conv2d(_MIDDLE, _MIDDLE, 3, padding=1)
         self.quarter = nn.Conv2d(_MIDDLE, _COARSE, 3, stride=2, padding=1)
-        self.body = nn.Sequential(*(_Block(_COARSE, dilation) for dilation in _DILATIONS))
+        self.body = nn.Sequential(*(_Block(_COARSE, dilation) for dilation in dilations))
         self.to_middle = nn.Conv2d(_COARSE, _MIDDLE, 1)
         self.up_middle = nn.Conv2d(_MIDDLE, _MIDDLE, 3, padding=1)
         self.to_fine = nn.Conv2d(_MIDDLE, _FINE, 1)
@@ -65,11 +70,11 @@ class FillNet(nn.Module):
         fine = F.relu(self.stem(torch.cat((2 * smooth - 1, hole), 1)))  # (N, 24, H/2, W/2)
         middle = F.relu(self.middle(F.relu(self.halve(fine))))  # (N, 48, H/4, W/4)
         y = self.body(F.relu(self.quarter(middle)).float())  # (N, 128, H/8, W/8)
-        y = F.relu(_twice(self.to_middle(y)) + middle)
+        y = F.relu(_onto(self.to_middle(y), middle) + middle)
         y = F.relu(y + self.up_middle(y))
-        y = F.relu(_twice(self.to_fine(y)) + fine)
+        y = F.relu(_onto(self.to_fine(y), fine) + fine)
         y = F.relu(y + self.up_fine(y))
-        painted = smooth + self.last(_twice(y)).float()
+        painted = smooth + self.last(_onto(y, x)).float()
         if not self.training:
             painted = painted.clamp(0, 1)
         return torch.where(hole > 0.5, painted, picture)
@@ -124,7 +129,7 @@ def smooth_fill(picture: Tensor, hole: Tensor) -> Tensor:
         filled = _blend(sums, share, filled)
     filled = _blend(*coarse, filled)
     for sums, share in levels[-2::-1]:
-        filled = _blend(sums, share, _twice(filled))
+        filled = _blend(sums, share, _onto(filled, sums))
     return filled
 
 
@@ -141,5 +146,10 @@ def _mean(x: Tensor, size: int) -> Tensor:
     return F.avg_pool2d(x, size, 1, size // 2, count_include_pad=False)
 
 
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear")
+def _onto(x: Tensor, like: Tensor) -> Tensor:
+    """A map enlarged to the sides of another.
+
+    By its size and not by a factor: torch's exporter spends minutes on proving that a chain of
+    factors undoes a chain of halvings.
+    """
+    return F.interpolate(x, size=like.shape[2:], mode="bilinear")
