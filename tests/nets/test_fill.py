@@ -79,6 +79,11 @@ def windowed(x, size):
     return result
 
 
+def blended(sums, shares, coarser):
+    trust = np.minimum(16 * shares, 1)
+    return trust * sums / np.maximum(shares, 1e-6) + (1 - trust) * coarser
+
+
 def slow_fill(picture, hole):
     """The same by plain loops over levels: (H, W, C) and (H, W), float64."""
     known = 1 - hole[..., None]
@@ -87,11 +92,11 @@ def slow_fill(picture, hole):
         levels.append(tuple(halved(one) for one in levels[-1]))
     sums, shares = levels[-1]
     filled = np.zeros_like(sums) + sums.mean(axis=(0, 1)) / max(shares.mean(), 1e-6)
-    for size in (15, 7, 3):
-        filled = windowed(sums, size) + (1 - windowed(shares, size)) * filled
-    filled = sums + (1 - shares) * filled
+    for size in (15, 11, 7, 5, 3):
+        filled = blended(windowed(sums, size), windowed(shares, size), filled)
+    filled = blended(sums, shares, filled)
     for sums, shares in levels[-2::-1]:
-        filled = sums + (1 - shares) * doubled(filled)
+        filled = blended(sums, shares, doubled(filled))
     return filled
 
 

@@ -23,7 +23,8 @@ __all__ = ["MULTIPLE", "FillNet", "smooth_fill"]
 
 MULTIPLE = 32  # of which the sides must be multiples
 _HALVINGS = 5  # of the pyramid
-_WINDOWS = (3, 7, 15)  # of the means on its coarsest grid, in cells
+_WINDOWS = (3, 5, 7, 11, 15)  # of the means on its coarsest grid, in cells
+_ENOUGH = 1 / 16  # of a cell that must be known for its mean to count fully
 _FINE, _MIDDLE, _COARSE, _WHOLE = 24, 48, 128, 48  # channels at strides 2, 4, 8; in Fourier units
 _DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
 
@@ -134,11 +135,9 @@ def smooth_fill(picture: Tensor, hole: Tensor) -> Tensor:
 
 
 def _blend(sums: Tensor, share: Tensor, coarser: Tensor) -> Tensor:
-    """The mean of a cell's known values, as far as they are known, and beyond the coarser level.
-
-    share · sums / share + (1 - share) · coarser, without the division.
-    """
-    return sums + (1 - share) * coarser
+    """The mean of what is known of a cell where that is enough, else more or less the coarser."""
+    trust = (share / _ENOUGH).clamp(max=1)
+    return trust * sums / share.clamp(min=1e-6) + (1 - trust) * coarser
 
 
 def _mean(x: Tensor, size: int) -> Tensor:
