@@ -21,6 +21,7 @@ __all__ = [
     "BACKGROUND",
     "FOREGROUND",
     "UNKNOWN",
+    "check_trimap",
     "from_alpha",
     "from_grey",
     "keep_known",
@@ -73,6 +74,26 @@ def from_grey(grey: NDArray[np.uint8]) -> Trimap:
         raise InputError(message, hint="give one channel of bytes")
     known = (grey == BACKGROUND) | (grey == FOREGROUND)
     return np.where(known, grey, np.uint8(UNKNOWN))
+
+
+def check_trimap(trimap: Trimap, size: tuple[int, int]) -> None:
+    """Refuse what is no trimap of a picture.
+
+    Args:
+        trimap: Whatever was given.
+        size: (height, width) of the picture.
+
+    Raises:
+        InputError: If it has another shape or dtype, or holds anything but 0, 128 and 255.
+    """
+    if trimap.shape != size or trimap.dtype != np.uint8:
+        message = f"`trimap` must be {size} uint8, got {trimap.shape} {trimap.dtype}"
+        raise InputError(message, hint="give a trimap of the picture's size")
+    levels = (trimap == BACKGROUND) | (trimap == UNKNOWN) | (trimap == FOREGROUND)
+    if not levels.all():
+        other = int(trimap[~levels][0])
+        message = f"`trimap` must hold nothing but 0, 128 and 255, got {other}"
+        raise InputError(message, hint="make it with ops.trimap.from_grey or from_alpha")
 
 
 def keep_known(alpha: Alpha, trimap: Trimap) -> Alpha:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nukki.errors import InputError, ModelOutputError
+from nukki.errors import ModelOutputError
 from nukki.ops import cubic
 from nukki.ops.grid import Placement, check_picture, enlarge, fit, to_values
 from nukki.ops.tiles import overlapping_boxes, ramps, tight_box
-from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN, keep_known
+from nukki.ops.trimap import FOREGROUND, UNKNOWN, check_trimap, keep_known
 from nukki.runtime.sessions import Session
 from nukki.tasks.answers import chosen, named
 from nukki.types import RGB8, Alpha, Box, MattingSpec, Tensor, Trimap
@@ -51,7 +51,7 @@ class Matting:
             ModelOutputError: If the answer is not a map of the tensor's size, or not finite.
         """
         check_picture(image)
-        _check_trimap(trimap, (image.shape[0], image.shape[1]))
+        check_trimap(trimap, (image.shape[0], image.shape[1]))
         height, width = trimap.shape
         whole = Box(0, 0, width, height)
         alpha = np.zeros((height, width), np.float32)
@@ -115,14 +115,3 @@ def _channel(trimap: Trimap, placement: Placement) -> Tensor:
     sampled = trimap[rows[:, None], columns]
     channel[0, 0, : len(rows), : len(columns)] = sampled / np.float32(FOREGROUND)
     return channel
-
-
-def _check_trimap(trimap: Trimap, size: tuple[int, int]) -> None:
-    if trimap.shape != size or trimap.dtype != np.uint8:
-        message = f"`trimap` must be {size} uint8, got {trimap.shape} {trimap.dtype}"
-        raise InputError(message, hint="give a trimap of the picture's size")
-    levels = (trimap == BACKGROUND) | (trimap == UNKNOWN) | (trimap == FOREGROUND)
-    if not levels.all():
-        other = int(trimap[~levels][0])
-        message = f"`trimap` must hold nothing but 0, 128 and 255, got {other}"
-        raise InputError(message, hint="make it with ops.trimap.from_grey or from_alpha")

@@ -1,0 +1,274 @@
+"""Closed-form matting: the alpha of an unknown band from the colours on both sides.
+
+Levin, Lischinski & Weiss 2008 ("A closed-form solution to natural image matting", TPAMI 30(2)): of
+all alphas that are 1 and 0 where the trimap knows it, the one with the least alphaᵀ L alpha (see
+`ops.laplacian`). That is a linear system over the band, solved by conjugate gradients. The start
+comes from the picture at half its size, solved likewise and enlarged by local models of colour:
+what reaches far is settled where pixels are few, and few steps are left at full size.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nukki.errors import InputError
+from nukki.ops.band import HALO, make_band
+from nukki.ops.bilinear import sampled, span
+from nukki.ops.conjugate import Limits, Prior, Progress, relax
+from nukki.ops.grid import check_picture
+from nukki.ops.guided import guided_coefficients
+from nukki.ops.laplacian import EPS, stencils
+from nukki.ops.reduce import box_reduce
+from nukki.ops.tiles import each, tight_box, tile_boxes
+from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN, check_trimap, keep_known
+from nukki.types import RGB8, Alpha, Box, Mask, Trimap
+
+__all__ = ["Prior", "Solution", "closed_form_alpha", "solve_closed_form"]
+
+TOLERANCE = 5e-4  # of what the known pixels pull; less changes no figure on pictures with truth
+SHARPER, SHARPEST = 0.1, 2e-5  # each coarser level, being cheap, is solved more exactly, down to
+LONGER = 400  # iterations of those levels
+ITERATIONS = 300
+COARSEST = 24  # pixels of the shorter side up to which a picture is halved
+LEAST = 3  # a picture with less of a side has no window
+MOST = 1 << 19  # unknown pixels solved at once: about 130 bytes each, and as much again for squares
+OVERLAP = 24  # pixels that regions of a larger band share
+SMOOTH = 1e-5  # colour variance under which a model that enlarges is flat
+TILE = 128  # of the small picture
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An alpha, and how far the solver came.
+
+    Attributes:
+        alpha: (H, W) float32 in 0..1, exactly 1 and 0 where the trimap knows it.
+        converged: Whether the equations are met to the tolerance asked for. Where False, the alpha
+            is what was there when iterations or time ended.
+        iterations: Steps of conjugate gradients at full size; of several regions the most.
+        residual: What is left of the equations at full size, as a share of what the known pixels
+            (and the prior) pull; of several regions the largest, infinite where one was not begun.
+        seconds: How long it took.
+    """
+
+    alpha: Alpha
+    converged: bool
+    iterations: int
+    residual: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _How:
+    """What stays the same from level to level, but for the limits."""
+
+    eps: float
+    limits: Limits
+    threads: int
+
+
+def closed_form_alpha(image: RGB8, trimap: Trimap) -> Alpha:
+    """The alpha of a picture whose trimap is known.
+
+    Args:
+        image: (H, W, 3) uint8.
+        trimap: (H, W) uint8: 0 background, 128 unknown, 255 foreground.
+
+    Returns:
+        (H, W) float32 in 0..1, exactly 0 and 1 where the trimap is 0 and 255.
+
+    Raises:
+        InputError: If `image` is not RGB8, or `trimap` is not one of its size.
+    """
+    return solve_closed_form(image, trimap).alpha
+
+
+def solve_closed_form(
+    image: RGB8,
+    trimap: Trimap,
+    *,
+    prior: Prior | None = None,
+    eps: float = EPS,
+    tolerance: float = TOLERANCE,
+    iterations: int = ITERATIONS,
+    seconds: float | None = None,
+    threads: int = 1,
+) -> Solution:
+    """The same with what a caller may want to set, and with how it went.
+
+    Args:
+        image: (H, W, 3) uint8.
+        trimap: (H, W) uint8: 0 background, 128 unknown, 255 foreground.
+        prior: What is thought of alpha before, for each pixel.
+        eps: Of the Laplacian, in units of colours in 0..1; more makes smoother alphas.
+        tolerance: When the equations count as met.
+        iterations: At most so many at full size.
+        seconds: Answer after about so long with what is there; the result then depends on how fast
+            the machine is.
+        threads: How many threads may work; without `seconds` the result does not depend on it.
+
+    Raises:
+        InputError: If `image` is not RGB8, `trimap` is not one of its size, or a bound is not above
+            0.
+    """
+    started = time.perf_counter()
+    check_picture(image)
+    check_trimap(trimap, (image.shape[0], image.shape[1]))
+    for name, value in (("eps", eps), ("tolerance", tolerance), ("seconds", seconds)):
+        if value is not None and not value > 0:
+            message = f"`{name}` must be above 0, got {value}"
+            raise InputError(message, hint=f"leave {name} out for the usual value")
+    deadline = None if seconds is None else started + seconds
+    how = _How(eps, Limits(tolerance, iterations, deadline), threads)
+    alpha, progress = _level(*_padded(image, trimap, prior), how)
+    height, width = trimap.shape
+    return Solution(
+        alpha=keep_known(alpha[:height, :width], trimap),
+        converged=progress.residual <= tolerance,
+        iterations=progress.iterations,
+        residual=progress.residual,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _padded(image: RGB8, trimap: Trimap, prior: Prior | None) -> tuple[RGB8, Trimap, Prior | None]:
+    """The rim repeated where a picture is too narrow for a window."""
+    more = [(0, max(0, LEAST - side)) for side in trimap.shape]
+    if more == [(0, 0), (0, 0)]:
+        return image, trimap, prior
+
+    def wide(plane: Alpha) -> Alpha:
+        return np.pad(plane, more, mode="edge")
+
+    if prior is not None:
+        prior = Prior(wide(prior.alpha), wide(prior.weight))
+    return np.pad(image, [*more, (0, 0)], mode="edge"), np.pad(trimap, more, mode="edge"), prior
+
+
+def _level(image: RGB8, trimap: Trimap, prior: Prior | None, how: _How) -> tuple[Alpha, Progress]:
+    """The alpha of a picture, from that of half its size; clipped to 0..1."""
+    unknown = trimap == UNKNOWN
+    if not unknown.any():
+        return keep_known(np.zeros(trimap.shape, np.float32), trimap), Progress(0, 0.0)
+    if min(trimap.shape) < 2 * COARSEST:
+        start = np.full(trimap.shape, 0.5, np.float32) if prior is None else prior.alpha.copy()
+    else:
+        small = np.asarray(box_reduce(image, 2, threads=how.threads), np.uint8)
+        half = None
+        if prior is not None:
+            half = Prior(_averaged(prior.alpha), _averaged(prior.weight))
+        easier = replace(
+            how.limits, tolerance=max(SHARPEST, how.limits.tolerance * SHARPER), iterations=LONGER
+        )
+        coarse, _ = _level(small, _halved(trimap), half, replace(how, limits=easier))
+        start = _enlarged(coarse, small, image, unknown, how.threads)
+    alpha = keep_known(start, trimap)
+    progress = _solve(image, unknown, alpha, prior, how)
+    return np.clip(alpha, 0, 1, out=alpha), progress
+
+
+def _halved(trimap: Trimap) -> Trimap:
+    """A trimap at half its size: known where half of a block is and nothing speaks against it."""
+    height, width = trimap.shape
+    rim = ((0, height % 2), (0, width % 2))
+    blocks = np.pad(trimap, rim, mode="edge").reshape(-(-height // 2), 2, -(-width // 2), 2)
+    front, back = (np.count_nonzero(blocks == one, axis=(1, 3)) for one in (FOREGROUND, BACKGROUND))
+    small = np.full(front.shape, UNKNOWN, np.uint8)
+    small[(front >= 2) & (back == 0)] = FOREGROUND
+    small[(back >= 2) & (front == 0)] = BACKGROUND
+    return small
+
+
+def _averaged(plane: Alpha) -> Alpha:
+    """Means of 2 × 2 blocks; the rim is repeated where a side is odd."""
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
+    rows = padded[::2] + padded[1::2]
+    return np.asarray((rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25))
+
+
+def _enlarged(coarse: Alpha, small: RGB8, image: RGB8, unknown: Mask, threads: int) -> Alpha:
+    """An alpha at twice its size where it is unknown: local models of colour, applied to the image.
+
+    The models are those of the guided filter with the smallest window (He & Sun 2015).
+    """
+    height, width = unknown.shape
+    result = np.zeros((height, width), np.float32)
+
+    def work(tile: Box) -> None:
+        wide = Box(2 * tile.left, 2 * tile.top, 2 * tile.right, 2 * tile.bottom)
+        fine = wide.within(Box(0, 0, width, height))
+        box = tight_box(unknown[fine.slices()], fine)
+        if box is None:
+            return
+        # Models look one pixel far, their average one more, and so does enlarging.
+        halo = tile.grown(3, coarse.shape[0], coarse.shape[1])
+        where = halo.slices()
+        guide = np.ascontiguousarray(small[where].transpose(2, 0, 1), np.float32)
+        guide /= 255
+        trust = np.ones((halo.height, halo.width), np.float32)
+        models = guided_coefficients(guide, coarse[where], trust, 1, SMOOTH)
+        top, left = 2 * halo.top, 2 * halo.left
+        rows = span(box.top - top, box.bottom - top, halo.height, 0.5)
+        columns = span(box.left - left, box.right - left, halo.width, 0.5)
+        model = sampled(models, rows, columns)
+        colours = image[box.slices()].transpose(2, 0, 1).astype(np.float32)
+        colours *= np.float32(1 / 255)
+        colours *= model[:3]
+        fitted = model[3] + colours[0] + colours[1] + colours[2]
+        np.clip(fitted, 0, 1, out=result[box.slices()])
+
+    each(work, tile_boxes(coarse.shape[0], coarse.shape[1], TILE), threads)
+    return result
+
+
+def _solve(image: RGB8, unknown: Mask, alpha: Alpha, prior: Prior | None, how: _How) -> Progress:
+    """Solve for the unknown pixels of `alpha`, in place, region by region where they are many."""
+    height, width = unknown.shape
+    most, worst = 0, 0.0
+    for region in _regions(unknown, Box(0, 0, width, height)):
+        if how.limits.late():
+            return Progress(most, math.inf)
+        solved = region.grown(OVERLAP, height, width)
+        # Windows of pixels at the side of what is solved look HALO further.
+        seen = solved.grown(HALO, height, width)
+        where = seen.slices()
+        mask = np.zeros((seen.height, seen.width), np.bool_)
+        inner = np.s_[
+            solved.top - seen.top : solved.bottom - seen.top,
+            solved.left - seen.left : solved.right - seen.left,
+        ]
+        mask[inner] = unknown[solved.slices()]
+        band = make_band(mask)
+        if band is None:
+            continue
+        rows = stencils(image[where], band, eps=how.eps, threads=how.threads)
+        local = None if prior is None else Prior(prior.alpha[where], prior.weight[where])
+        done = relax(band, rows, alpha[where], how.limits, prior=local, threads=how.threads)
+        most, worst = max(most, done.iterations), max(worst, done.residual)
+    return Progress(most, worst)
+
+
+def _regions(unknown: Mask, box: Box) -> Iterator[Box]:
+    """Boxes that cover the unknown pixels once, none with more than MOST of them.
+
+    Regions are solved one after the other, each with what those before it found around it.
+    """
+    part = tight_box(unknown[box.slices()], box)
+    if part is None:
+        return
+    if np.count_nonzero(unknown[part.slices()]) <= MOST:
+        yield part
+    elif part.height >= part.width:
+        middle = (part.top + part.bottom) // 2
+        yield from _regions(unknown, replace(part, bottom=middle))
+        yield from _regions(unknown, replace(part, top=middle))
+    else:
+        middle = (part.left + part.right) // 2
+        yield from _regions(unknown, replace(part, right=middle))
+        yield from _regions(unknown, replace(part, left=middle))
