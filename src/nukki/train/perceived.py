@@ -125,8 +125,8 @@ def start_perceiving(net: Perceived, path: Path) -> int:
                 for key, parameter in (("weight", layer.weight), ("bias", layer.bias)):
                     array = torch.from_numpy(arrays[f"{number:02}.{key}"].astype(np.float32))
                     if parameter is None or array.shape != parameter.shape:
-                        message = f"`{name}`: `{number:02}.{key}` has shape {tuple(array.shape)}"
-                        raise InputError(message, hint=_HINT)
+                        message = f"`{number:02}.{key}` has shape {tuple(array.shape)}"
+                        raise ValueError(message)
                     parameter.data.copy_(array)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         message = f"`{name}` does not hold MobileNetV2's weights: {error}"
