@@ -16,10 +16,10 @@ from nukki.ops.prompts import box_of, point_of
 from nukki.pipelines import erase as erasing
 from nukki.pipelines import pick as picking
 from nukki.pipelines import remove as removal
+from nukki.pipelines import replace as putting
 from nukki.pipelines import segment as segmenting
 from nukki.pipelines.backgrounds import Colour, Source, background_of
 from nukki.pipelines.options import (
-    CallKeywords,
     EraseKeywords,
     EraseOptions,
     PickKeywords,
@@ -29,7 +29,8 @@ from nukki.pipelines.options import (
     SegmentKeywords,
     SegmentOptions,
 )
-from nukki.pipelines.results import Cutout, Erased, Instance, Segmentation
+from nukki.pipelines.replace_options import AddOptions, PlaceOptions, ReplaceKeywords
+from nukki.pipelines.results import Cutout, Erased, Instance, Replaced, Segmentation
 from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.matting import Matting
 from nukki.tasks.saliency import Saliency
@@ -48,6 +49,8 @@ __all__ = [
     "replace",
     "segment",
 ]
+
+_CALL = ("device", "threads", "max_pixels", "allow_truncated", "accept_licence")
 
 Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions, PickOptions)
 
@@ -148,16 +151,57 @@ def _finder_for(
     )
 
 
-def replace(image: Source, background: Source | Colour, **options: Unpack[CallKeywords]) -> Picture:
-    """Put another background behind the subject of a photo.
+def replace(
+    image: Source,
+    background: Source | Colour | None = None,
+    *,
+    add: Source | Cutout | None = None,
+    **options: Unpack[ReplaceKeywords],
+) -> Replaced:
+    """Put another background behind the subject of a photo, or somebody else into the photo.
 
     Args:
         image: Whatever `read` takes.
-        background: A colour or a picture, which is made to fill the photo.
-        **options: Whatever `remove` takes.
+        background: A colour, "blur" (the photo's own, out of focus), "transparent", or a picture,
+            which is made to fill the canvas. Or else:
+        add: The picture of somebody who comes into the photo; then the options of `remove` are
+            about this picture.
+        **options: Fields of `pipelines.replace_options.PlaceOptions` (place, scale, shadow, …);
+            with `add` those of `AddOptions` (behind, match_head, grain_match); and whatever
+            `remove` takes.
+
+    Returns:
+        A picture that knows its layers: `save("x.ora")` writes them all.
+
+    Raises:
+        NothingFound: With `add`: if there is nobody in that picture, or nobody is what `behind`
+            says.
+        NukkiError: See its tree in `nukki.errors`.
     """
-    behind = background_of(background)  # a wrong one is told before the work
-    return remove(image, **options).over(behind)
+    given: dict[str, Any] = dict(options)
+    mine = {name: given.pop(name) for name in _names(AddOptions) if name in given}
+    where = {name: given.pop(name) for name in _names(PlaceOptions) if name in given}
+    how, wish = AddOptions(**mine), PlaceOptions(**where)
+    known = (*_names(PlaceOptions), *_names(AddOptions), *_names(RemoveOptions), *_CALL)
+    _check_known("replace", given, known)
+    if add is None:
+        if mine:
+            message = f"`{next(iter(mine))}` goes with `add`"
+            raise InputError(message, hint="give the picture of somebody to add")
+        behind = background_of(background)  # type: ignore[arg-type]
+        return remove(image, **given).over(behind, **where)
+    if background is not None:
+        message = "`background` and `add` are two ways to replace something"
+        raise InputError(message, hint="do one after the other")
+    cutout = add if isinstance(add, Cutout) else remove(add, **given)
+    call = {name: given[name] for name in _CALL if name in given}
+    loading = {name: call[name] for name in ("device", "threads", "accept_licence") if name in call}
+    finder = None
+    if putting.looks_for_people(wish, how):
+        finder = load_finder(given.get("instances", "default"), **loading)
+    reading = {name: call[name] for name in ("max_pixels", "allow_truncated") if name in call}
+    threads = given.get("threads") or settings.threads()
+    return putting.add(read(image, **reading), cutout, wish, how, finder=finder, threads=threads)
 
 
 def segment(
@@ -314,12 +358,19 @@ def list_models(
 
 def _checked(kind: type[Options], function: str, options: Mapping[str, Any]) -> Options:
     """The options as a checked table; an unknown one is an error with near matches."""
+    _check_known(function, options, _names(kind))
+    return kind(**options)
+
+
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _check_known(function: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
     import difflib
 
-    known = [f.name for f in fields(kind)]
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             message = f"`{name}` is not an option of {function}"
             raise InputError(message, hint=f"did you mean {near[0]}?" if near else None)
-    return kind(**options)

@@ -23,6 +23,7 @@ from nukki.cli import (
     models,
     pick,
     remove,
+    replace,
     segment,
     train,
 )
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     for module in (
         remove,
+        replace,
         segment,
         pick,
         erase,

@@ -17,14 +17,14 @@ from nukki.ops.composite import spread_known
 from nukki.ops.grid import enlarge
 from nukki.ops.light import from_linear, to_linear
 from nukki.ops.tiles import each, row_blocks
-from nukki.types import Alpha, Pixels
+from nukki.types import Alpha, Mask, Pixels
 
 __all__ = ["bokeh", "usual_blur"]
 
 _DISC = 6.0  # pixels of the radius on the grid that is blurred, at least; larger discs are reduced
 _STRICT = 16.0  # a sixteenth of subject in a pixel is too much: it does not count
 _LEAST = 0.02  # of a disc that must be background, to know its colour
-_SHARE = 0.015  # of the longer side: the usual radius
+_SHARE = 0.02  # of the longer side: the usual radius
 
 Planes = NDArray[np.float32]
 
@@ -50,10 +50,10 @@ def bokeh(pixels: Pixels, alpha: Alpha, radius: float, *, threads: int = 1) -> P
     height, width = alpha.shape
     factor = max(1, int(radius / _DISC))
     weighted = _weighted(pixels, alpha, factor, threads)
-    seen = _inner(weighted[..., 3])
-    weighted *= seen[..., None]
+    full = _full(height, width, factor)
+    weighted *= _inner(weighted[..., 3] > np.float32(0.5) * full)[..., None]
     blurred = _disc(weighted, radius / factor)
-    area = math.pi * (radius / factor) ** 2
+    area = min(math.pi * (radius / factor) ** 2, float(full.sum()))
     known = blurred[..., 3] > _LEAST * area
     blurred[..., :3] /= np.maximum(blurred[..., 3:], np.float32(1e-6))
     blurred[..., 3] = known
@@ -96,9 +96,15 @@ def _weighted(pixels: Pixels, alpha: Alpha, factor: int, threads: int) -> Planes
     return result
 
 
-def _inner(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def _full(height: int, width: int, factor: int) -> NDArray[np.float32]:
+    """How much of each block of a grid is picture: 1, but for the last ones of rows and columns."""
+    rows = np.minimum(factor, height - np.arange(0, height, factor))
+    columns = np.minimum(factor, width - np.arange(0, width, factor))
+    return np.asarray(np.outer(rows, columns) / factor**2, np.float32)
+
+
+def _inner(clear: Mask) -> NDArray[np.float32]:
     """1 where a cell and its eight neighbours are background: a rim of the subject's own blur."""
-    clear = weight > 0.5 * float(weight.max())
     framed = np.pad(clear, 1, mode="edge")
     rows, columns = clear.shape
     inner = clear.copy()

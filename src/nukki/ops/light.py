@@ -5,9 +5,11 @@ The transfer function is that of IEC 61966-2-1:1999,
     linear = s / 12.92                     where s <= 0.04045
              ((s + 0.055) / 1.055) ** 2.4  elsewhere,
 
-tabulated once for every level of 8 and of 16 bits. Light is matched after Reinhard, Ashikhmin,
-Gooch & Shirley 2001 ("Color transfer between images", IEEE CG&A 21): mean and spread of logarithms,
-here of linear red, green and blue in stops, and only as far as a photographer would correct.
+tabulated once for every level of 8 and of 16 bits. Brightness is matched after Reinhard, Ashikhmin,
+Gooch & Shirley 2001 ("Color transfer between images", IEEE CG&A 21), by mean and spread of
+logarithms, of linear luminance in stops; and only as far as a photographer would correct. The tint
+is not the mean's: skin and red coats are no red light. It is that of the two lights, estimated
+from the whole photos by "shades of grey" (Finlayson & Trezzi 2004, Minkowski norm 6).
 """
 
 from __future__ import annotations
@@ -20,7 +22,17 @@ from numpy.typing import NDArray
 
 from nukki.types import Alpha, Pixels
 
-__all__ = ["Light", "from_linear", "light_of", "match_curves", "relit", "to_linear"]
+__all__ = [
+    "NEUTRAL",
+    "Light",
+    "Tint",
+    "from_linear",
+    "light_of",
+    "match_curves",
+    "relit",
+    "tint_of",
+    "to_linear",
+]
 
 _KNEE, _SLOPE = 0.04045, 12.92
 _FLOOR = 1 / 256  # of white: what is darker says little about the light that falls on it
@@ -28,12 +40,16 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709, linear
 _SAMPLES = 400  # rows and columns that are looked at, about
 _LEAST_WEIGHT = 16.0  # pixels; fewer have no light of their own
 
+_NORM = 6  # Minkowski's, the paper's best
+
 # How much of a difference is taken over, and at most how many stops.
 _BRIGHTER, _MOST_BRIGHTER = 0.6, 1.0
-_TINT, _MOST_TINT = 0.45, 0.35
+_TINT, _MOST_TINT = 0.6, 0.3
 _SPREAD = (0.85, 1.15)
 
 Planes = NDArray[np.float32]
+Tint = tuple[float, float, float]
+NEUTRAL: Tint = (0.0, 0.0, 0.0)
 
 
 def to_linear(pixels: Pixels) -> Planes:
@@ -63,11 +79,11 @@ class Light:
     """How the pixels of a picture, or of a part of it, are lit.
 
     Attributes:
-        mean: Of red, green and blue, in stops: log2 of linear light, white being 0.
-        spread: Standard deviation of the luminance, in stops.
+        mean: Of the luminance, in stops: log2 of linear light, white being 0.
+        spread: Its standard deviation, in stops.
     """
 
-    mean: tuple[float, float, float]
+    mean: float
     spread: float
 
 
@@ -82,44 +98,51 @@ def light_of(pixels: Pixels, weight: Alpha | None = None) -> Light | None:
         None where next to nothing counts.
     """
     step = max(1, min(pixels.shape[:2]) // _SAMPLES)
-    stops = np.log2(np.maximum(to_linear(pixels[::step, ::step]), _FLOOR)).astype(np.float64)
-    part = np.ones(stops.shape[:2]) if weight is None else weight[::step, ::step].astype(np.float64)
+    luminance = to_linear(pixels[::step, ::step]).astype(np.float64) @ _LUMA
+    stops = np.log2(np.maximum(luminance, _FLOOR))
+    part = np.ones(stops.shape) if weight is None else weight[::step, ::step].astype(np.float64)
     total = float(part.sum())
     if total < _LEAST_WEIGHT / step**2:
         return None
-    part = part / total
-    mean = (stops * part[..., None]).sum(axis=(0, 1))
-    luminance = stops @ _LUMA
-    spread = float(np.sqrt((part * (luminance - mean @ _LUMA) ** 2).sum()))
-    red, green, blue = (float(value) for value in mean)
-    return Light((red, green, blue), spread)
+    mean = float((stops * part).sum()) / total
+    return Light(mean, float(np.sqrt((part * (stops - mean) ** 2).sum() / total)))
+
+
+def tint_of(pixels: Pixels) -> Tint:
+    """The colour of the light in a photo: red, green and blue in stops, of no luminance."""
+    step = max(1, min(pixels.shape[:2]) // _SAMPLES)
+    light = to_linear(pixels[::step, ::step]).astype(np.float64)
+    norm = np.power(np.mean(light**_NORM, axis=(0, 1)), 1 / _NORM)
+    stops = np.log2(np.maximum(norm, _FLOOR))
+    red, green, blue = (float(value) for value in stops - stops @ _LUMA)
+    return red, green, blue
 
 
 def match_curves(
-    own: Light, target: Light, *, strength: float = 1.0
+    own: Light,
+    target: Light,
+    tints: tuple[Tint, Tint] = (NEUTRAL, NEUTRAL),
+    *,
+    strength: float = 1.0,
 ) -> tuple[tuple[float, float], ...]:
     """What brings one light to another: for red, green and blue (stops to add, exponent).
 
-    The luminance is brought six tenths of the way, at most one stop, the tint less than half of it,
-    at most a third of a stop: a red coat is no red light, and a picture's mean cannot tell them
-    apart. The spread changes by 15 % at most.
+    The luminance is brought six tenths of the way, at most one stop, the tint likewise, at most
+    three tenths of a stop; the spread changes by 15 % at most.
 
     Args:
         own: The light of what changes.
         target: The light that it comes into.
-        strength: Of all that; 1 is as said.
+        tints: Of the two lights, `tint_of` the whole photos.
+        strength: Of the brightness; 1 is as said.
     """
-    away = np.array(target.mean) - np.array(own.mean)
-    brighter = float(away @ _LUMA)
-    tint = away - brighter
-    gain = np.clip(brighter * _BRIGHTER, -_MOST_BRIGHTER, _MOST_BRIGHTER)
-    gain = strength * (gain + np.clip(tint * _TINT, -_MOST_TINT, _MOST_TINT))
+    away = strength * _BRIGHTER * (target.mean - own.mean)
+    gain = float(np.clip(away, -_MOST_BRIGHTER, _MOST_BRIGHTER))
+    tint = np.clip(_TINT * np.subtract(tints[1], tints[0]), -_MOST_TINT, _MOST_TINT)
     wished = np.sqrt(target.spread / own.spread) if min(own.spread, target.spread) > 0 else 1.0
-    exponent = 1 + strength * (float(np.clip(wished, *_SPREAD)) - 1)
+    exponent = float(np.clip(wished, *_SPREAD))
     # About the mean: the exponent turns contrast there and leaves the mean where the gain put it.
-    return tuple(
-        (float(g) + mean * (1 - exponent), exponent) for g, mean in zip(gain, own.mean, strict=True)
-    )
+    return tuple((gain + float(t) + own.mean * (1 - exponent), exponent) for t in tint)
 
 
 def relit(pixels: Pixels, curves: tuple[tuple[float, float], ...]) -> Pixels:

@@ -9,33 +9,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nukki.ops.aims import Aim, Length, Word
 from nukki.types import Alpha, Box, Pixels
 
-__all__ = ["Aim", "Frame", "Length", "Spot", "frame_of", "put", "settle"]
-
-Word = Literal["start", "middle", "end", "mass"]
+__all__ = ["Frame", "Spot", "frame_of", "put", "settle"]
 
 _CUT = 0.5  # alpha along a side of the photo from which the photo cuts the subject off there
 _CUT_SHARE = 0.02  # of the box's own side; less is an elbow that touches
 _SEEN = 1e-3  # alpha below which a resampled pixel has no colour
-
-
-@dataclass(frozen=True)
-class Length:
-    """A length in pixels, or in shares of another one."""
-
-    value: float
-    share: bool = False
-
-    def of(self, whole: float) -> float:
-        """Pixels, where shares are of `whole`."""
-        return self.value * whole if self.share else self.value
 
 
 @dataclass(frozen=True)
@@ -63,20 +50,6 @@ class Frame:
         return Frame(
             self.height, self.width, self.box, (self.mass[0], across), (right, top, left, bottom)
         )
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What is asked for along one axis.
-
-    Attributes:
-        word: "start" (left, top), "middle", "end", "mass" (the centre of mass in the middle), or
-            None: as in the photo.
-        at: The middle of the box, a length along the canvas; instead of a word.
-    """
-
-    word: Word | None = None
-    at: Length | None = None
 
 
 @dataclass(frozen=True)
@@ -165,8 +138,10 @@ def settle(
     inner = _inner(frame, rows, columns, free)
     fills = margin is not None and height is None and factor is None
     scale = _scale(frame.box, inner, rows, height, factor, fills=fills)
-    wide = max(1, round(frame.box.width * scale))
-    high = max(1, round(frame.box.height * scale))
+    # What fills a room stays within it; a hair is for the last bit of a product.
+    more = 1e-6 if fills else 0.5
+    wide = max(1, math.floor(frame.box.width * scale + more))
+    high = max(1, math.floor(frame.box.height * scale + more))
     x_mass = (frame.mass[1] - frame.box.left) / frame.box.width * wide
     y_mass = (frame.mass[0] - frame.box.top) / frame.box.height * high
     left_cut, top_cut, right_cut, bottom_cut = frame.cut

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nukki.ops.alpha import bounds, drop_specks, gaussian, grow
+from nukki.ops.alpha import bounds, drop_specks, gaussian, grow, levels
 from nukki.ops.grid import enlarge
 from nukki.types import Alpha, Box
 
@@ -23,7 +23,10 @@ _FLAT = 3.0  # how much wider than high a shadow on a floor is
 _NEAR = 0.05  # of the subject's height: feet this far above the lowest one are as far back
 _FOOT = 0.012  # of its height: how much of each foot casts
 _NARROW = 0.4  # share of the softness of the dark shadow at the foot
-_GAIN = 1.6  # a thin foot, softened, keeps less than half of its darkness
+_WIDE, _FAINT = 2.2, 0.75  # the wide one around it: how many times as soft, and how dark
+_GAIN = 4.0  # a thin foot, softened, keeps little of its darkness: at most so much is given back
+_CRISP = 0.25, 0.75  # alpha that counts as outside and inside where an outline is cut
+_ROUND = 0.2  # of an outline's width: how far its corners are rounded
 _DISC = 12  # pixels of a radius on the grid that an outline is made on; larger ones are reduced
 _CLOSED = 0.5  # of an outline's width: gaps that are narrower than this are filled
 
@@ -64,6 +67,8 @@ def contact_shadow(
     some = solid.any(axis=0)
     lowest = np.where(some, box.height - 1 - np.argmax(solid[::-1], axis=0), 0)
     above = (box.height - 1 - lowest) / (_NEAR * box.height)
+    # What goes on below the picture stands on no floor in it.
+    some &= (lowest + box.top < height - 1) | (box.bottom < height)
     weight = np.where(some, np.exp(-above), 0).astype(np.float32)
     # What each column casts from: a low strip at its own lowest point.
     strip = max(2, round(_FOOT * box.height))
@@ -73,10 +78,11 @@ def contact_shadow(
         columns = np.arange(box.left, box.right)
         foot[rows, columns] = np.maximum(foot[rows, columns], weight)
     foot = _moved(foot, round(offset[0]), round(offset[1]))
-    wide = _softened(foot, softness) * _strength(softness, strip)
-    narrow = softness * _NARROW
-    dark = _softened(foot, narrow) * _strength(narrow, strip)
-    both = 1 - (1 - np.clip(wide, 0, 1) * np.float32(0.6)) * (1 - np.clip(dark, 0, 1))
+    wide, narrow = (
+        np.clip(_softened(foot, soft) * _strength(soft, strip), 0, 1)
+        for soft in (softness * _WIDE, softness * _NARROW)
+    )
+    both = 1 - (1 - wide * np.float32(_FAINT)) * (1 - narrow)
     return np.asarray(np.clip(both * np.float32(opacity), 0, 1), np.float32)
 
 
@@ -124,17 +130,22 @@ def sticker(alpha: Alpha, width: float) -> Alpha:
     box = bounds(shape)
     if box is None:
         return result
-    closed = width * _CLOSED
-    # Room on every side: what grows beyond the canvas must come back as if there were more of it.
-    pad = math.ceil(width + closed) + 2
-    part = np.pad(shape[box.slices()], pad)
     factor = max(1, int(width / _DISC))
-    small = enlarge(part, -(-part.shape[0] // factor), -(-part.shape[1] // factor))
-    outer = grow(grow(small, (width + closed) / factor), -closed / factor)
-    edge = enlarge(outer, *part.shape)
-    if factor > 1:  # the soft edge of the small grid, as narrow again as it was there
-        edge = np.clip((edge - np.float32(0.5)) * np.float32(factor) + np.float32(0.5), 0, 1)
-    whole = Box(box.left - pad, box.top - pad, box.right + pad, box.bottom + pad)
+    closed = math.ceil(width * _CLOSED / factor)
+    # Room on every side: what grows beyond the canvas must come back as if there were more of it.
+    pad = (math.ceil(width / factor) + closed + 2) * factor
+    more = -box.height % factor, -box.width % factor
+    part = np.pad(shape[box.slices()], ((pad, pad + more[0]), (pad, pad + more[1])))
+    small = enlarge(part, part.shape[0] // factor, part.shape[1] // factor)
+    outer = grow(grow(levels(small, *_CRISP), width / factor + closed), -closed)
+    # Rounded, then as sharp again as a pixel: a Gaussian's slope in the middle is 1 / (2.5 sigma).
+    sigma = max(0.5, _ROUND * width / factor)
+    slope = np.float32(max(1.0, 2.5 * sigma * factor / 1.5))
+    edge = enlarge(gaussian(outer, sigma), *part.shape)
+    edge = np.clip((edge - np.float32(0.5)) * slope + np.float32(0.5), 0, 1)
+    whole = Box(
+        box.left - pad, box.top - pad, box.right + pad + more[1], box.bottom + pad + more[0]
+    )
     there = whole.within(Box(0, 0, alpha.shape[1], alpha.shape[0]))
     source = Box(
         there.left - whole.left,

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from PIL import Image, ImageColor
+import numpy as np
+from PIL import Image
 
 from nukki.errors import InputError
 from nukki.io import images
+from nukki.io.colour import is_srgb, to_eight_bits
 from nukki.io.images import Picture
+from nukki.pipelines.colours import as_colour, near_names
 from nukki.types import Pixels
 
-__all__ = ["Background", "Colour", "Source", "background_of"]
+__all__ = ["Background", "Colour", "Source", "Special", "background_of", "converted"]
 
 Colour: TypeAlias = tuple[int, int, int]
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels | Picture
-Background: TypeAlias = Colour | Picture
+# The photo's own background out of focus, and none at all.
+Special: TypeAlias = Literal["blur", "transparent"]
+Background: TypeAlias = Colour | Picture | Special
 
 
 def background_of(value: Source | Colour) -> Background:
-    """A colour or a picture.
+    """A colour, a picture, or one of the special ones.
 
     Args:
         value: A colour's name or CSS notation ("white", "#ff8800"), (red, green, blue) in 0..255,
-            or whatever `io.images.read` takes.
+            "blur", "transparent", or whatever `io.images.read` takes; "./blur" is a file.
 
     Raises:
         InputError: If it is none of these.
@@ -33,11 +38,32 @@ def background_of(value: Source | Colour) -> Background:
         return _colour(tuple(value))
     if not isinstance(value, str):
         return _picture(value)
-    try:
-        red, green, blue = ImageColor.getrgb(value)[:3]
-    except ValueError:
-        return _picture(value)
-    return red, green, blue
+    if value in ("blur", "transparent"):
+        return cast("Special", value)
+    colour = as_colour(value)
+    return _picture(value) if colour is None else colour
+
+
+def converted(picture: Picture, pixels: Pixels, target: Picture) -> Pixels:
+    """Pixels of one picture in the colour space and the depth of another.
+
+    Args:
+        picture: Whose space and depth they have; its own alpha counts as nothing here.
+        pixels: (h, w, 3), of any size.
+        target: Whose space and depth they get. Between different spaces they pass through 8 bits.
+    """
+    own, other = (_profile(one.icc_profile) for one in (picture, target))
+    if own != other:
+        return target.as_own(Picture(pixels, icc_profile=picture.icc_profile).rgb8())
+    if pixels.dtype == target.pixels.dtype:
+        return pixels
+    if target.pixels.dtype == np.uint8:
+        return to_eight_bits(pixels)
+    return pixels.astype(np.uint16) * np.uint16(257)
+
+
+def _profile(profile: bytes | None) -> bytes | None:
+    return None if profile is None or is_srgb(profile) else profile
 
 
 def _colour(value: tuple[Any, ...]) -> Colour:
@@ -57,5 +83,8 @@ def _picture(value: Source) -> Picture:
     except InputError as error:
         given = value if isinstance(value, str) else type(value).__name__
         message = f"`background` must be a colour or a picture file, got {given!r}"
+        near = near_names(value) if isinstance(value, str) else ()
         hint = f"try white, #ff8800 or the path of a picture ({error.message})"
+        if near:
+            hint = f"did you mean {' or '.join(near)}? Else the path of a picture ({error.message})"
         raise InputError(message, hint=hint) from error

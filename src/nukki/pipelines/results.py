@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from os import PathLike
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from nukki.io.encode import Encoding, encode, format_of, supports_alpha
 from nukki.io.files import write
 from nukki.io.images import Picture
 from nukki.ops.alpha import bounds, quantise
-from nukki.ops.composite import Layer, bleed, compose, cover
+from nukki.ops.composite import Layer, bleed
 from nukki.ops.foreground import estimate_foreground
 from nukki.ops.overlay import Drawn, draw
 from nukki.ops.segments import Corners, Segment
@@ -26,10 +26,13 @@ from nukki.pipelines.backgrounds import Background, Colour, Source, background_o
 from nukki.pipelines.choice import choose
 from nukki.pipelines.grammar import parse
 from nukki.pipelines.options import Hidden
+from nukki.pipelines.replace_options import PlaceKeywords, place_options
+from nukki.pipelines.scene import scene
+from nukki.pipelines.sheets import Replaced
 from nukki.pipelines.terms import Everything
 from nukki.types import RGBA, Alpha, Box, Mask, Pixels
 
-__all__ = ["Cutout", "Erased", "Instance", "Segmentation"]
+__all__ = ["Cutout", "Erased", "Instance", "Replaced", "Segmentation"]
 
 _AROUND = 64  # pixels around a thing that its edge colours are estimated from, at least
 
@@ -112,27 +115,35 @@ class Cutout:
             self, picture=picture, foreground=self.foreground[part], alpha=self.alpha[part]
         )
 
-    def over(self, background: Source | Colour) -> Picture:
+    def over(self, background: Source | Colour, **options: Unpack[PlaceKeywords]) -> Replaced:
         """The subject before another background.
 
         Args:
-            background: A colour ("white", "#ff8800", (255, 136, 0), in sRGB) or a picture (a
-                path, bytes, …), which is enlarged or reduced to fill the photo and cropped around
-                its middle.
+            background: A colour ("white", "#ff8800", (255, 136, 0), in sRGB); "blur", the photo's
+                own out of focus; "transparent"; or a picture (a path, bytes, …), which is enlarged
+                or reduced to fill the canvas and cropped around its middle.
+            **options: Fields of `pipelines.replace_options.PlaceOptions`: fit, blur, size, margin,
+                scale, place, flip, light_match, linear, shadow, shadow_offset, shadow_softness,
+                shadow_opacity, outline.
 
         Returns:
-            A picture of the photo's size, depth and colour space.
-        """
-        behind = self._behind(background_of(background))
-        pixels = compose(self.foreground, self.alpha, behind, threads=self.threads)
-        return replace(self.picture, pixels=pixels, alpha=None)
+            A picture of the photo's depth and colour space, and of its size unless one is asked
+            for; where nothing is moved or changed, pixels of alpha 1 are bit-identical to it.
 
-    def _behind(self, background: Background) -> Pixels:
-        """The background in the photo's depth and colour space: (3,) or (H, W, 3)."""
-        if isinstance(background, Picture):
-            return self.picture.as_own(cover(background.rgb8(), *self.alpha.shape))
-        one: Pixels = self.picture.as_own(np.array([[background]], np.uint8))[0, 0]
-        return one
+        Raises:
+            InputError: If the background or an option is none, or the place lies outside.
+        """
+        wish = place_options(options)
+        behind = background_of(background)
+        put = scene(self.picture, self.foreground, self.alpha, behind, wish, threads=self.threads)
+        return replace(
+            put,
+            found=self.found,
+            confidence=self.confidence,
+            road=self.road,
+            reason=self.reason,
+            seconds=self.seconds,
+        )
 
     def save(
         self,
@@ -161,16 +172,13 @@ class Cutout:
         picture, how = self.picture, _encoding(encoding)
         if mask:
             return encode(self.mask(), format, dpi=picture.dpi, encoding=how, threads=self.threads)
-        pixels: Pixels | Layer
         if self.background is not None:
-            pixels = self.over(self.background).pixels
-        elif not supports_alpha(format):
+            return self.over(self.background).encode(format, **encoding)
+        if not supports_alpha(format):
             message = f"{format.upper()} has no transparency, and the cut-out needs it"
             raise InputError(message, hint="add --background white, or write a PNG or WebP")
-        elif self.hidden != "bleed":
-            pixels = self._layer()  # joined row by row: the picture never lies in memory twice
-        else:
-            pixels = self.rgba()
+        # Joined row by row, where it can be: the picture never lies in memory twice.
+        pixels = self.rgba() if self.hidden == "bleed" else self._layer()
         return encode(
             pixels,
             format,
