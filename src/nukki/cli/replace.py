@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,8 @@ class Job(cutting.Job["Replaced"]):
         behind: The background, read once; None where somebody is added.
         somebody: The cut-out that is added, made once.
         layers: The folder of layers.
-        single: Whether there is one picture, whose layers lie in that folder itself.
+        root: What the folders of several pictures' layers are named from; None of a single one,
+            whose layers lie in that folder itself.
     """
 
     place: PlaceOptions
@@ -107,7 +109,7 @@ class Job(cutting.Job["Replaced"]):
     behind: Background | None = None
     somebody: Cutout | None = None
     layers: Path | None = None
-    single: bool = True
+    root: Path | None = None
 
     def make(self, source: bytes | Path) -> Replaced:
         """Put one picture together."""
@@ -129,8 +131,10 @@ class Job(cutting.Job["Replaced"]):
     def write(self, made: Replaced, target: Path | None) -> None:
         """Write the picture, after its layers: a finished result has them."""
         if self.layers is not None:
-            name = "stdin" if target is None else target.stem
-            folder = self.layers if self.single else self.layers / name
+            folder = self.layers
+            if self.root is not None and target is not None:
+                folder = folder / target.absolute().relative_to(self.root).with_suffix("")
+            self.check_layers(folder)
             cutting.make_folder(folder)
             made.save_layers(folder)
         how: dict[str, Any] = {
@@ -139,6 +143,16 @@ class Job(cutting.Job["Replaced"]):
             "lossless": self.output.lossless,
         }
         cutting.write_out(made, target, self.output.format, **how)
+
+    def check_layers(self, folder: Path) -> None:
+        """Refuse a folder whose layers would be replaced, unless that is asked for."""
+        if self.overwrite or self.resume:
+            return
+        for name in LAYERS:
+            path = folder / f"{name}.png"
+            if path.exists() or path.is_symlink():
+                message = f"`{path}` is there already"
+                raise InputError(message, hint="give --overwrite, or --layers another folder")
 
 
 def _set(options: PlaceOptions) -> dict[str, Any]:
@@ -168,13 +182,21 @@ def handle(args: argparse.Namespace) -> int:
     _check(planned, job, args)
     if args.dry_run:
         return cutting.print_plan(planned, job, as_json=args.json)
-    job = replace(job, single=planned.single)
+    if not planned.single:
+        job = replace(job, root=_root(planned))
     if planned.items:
         job = _prepared(planned, job, args)
     return cutting.run(planned, job, args)
 
 
 _ENDINGS = {"jpeg": ".jpg"}
+LAYERS = ("background", "shadow", "outline", "subject", "in-front")
+
+
+def _root(planned: Plan) -> Path | None:
+    """The folder that holds all results."""
+    parents = [str(one.target.absolute().parent) for one in planned.items if one.target is not None]
+    return Path(os.path.commonpath(parents)) if parents else None
 
 
 def _check(planned: Plan, job: Job, args: argparse.Namespace) -> None:
@@ -202,6 +224,8 @@ def _check(planned: Plan, job: Job, args: argparse.Namespace) -> None:
         message = f"{name.upper()} has no transparency, and the background is transparent"
         raise InputError(message, hint="give --with white, or write PNG, WebP, AVIF or TIFF")
     cutting.check_standing(planned, job, args)
+    if job.layers is not None and planned.single and not args.dry_run:
+        job.check_layers(job.layers)
     cutting.check_report(planned, args)
 
 
