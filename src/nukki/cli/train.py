@@ -58,7 +58,7 @@ def add(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--start",
         metavar="FILE",
         help="weights to start from: an .onnx file of such a network, or EfficientNet-Lite2's .pth "
-        "for the encoder (default: random ones)",
+        "for the encoder; for `fill` MobileNetV2's .npz, which judges (default: random ones)",
     )
     command.add_argument(
         "--steps", type=positive, metavar="N", help="stop after so many steps, to go on later"
