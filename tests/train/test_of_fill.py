@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402 after the skip
 
 from nukki.errors import InputError  # noqa: E402
+from nukki.loading import load  # noqa: E402
 from nukki.nets.fill import FillNet  # noqa: E402
+from nukki.tasks.inpainting import Inpainting  # noqa: E402
 from nukki.train import of_fill  # noqa: E402
 from nukki.train.filling import VIEWS, FillStream, shape_of, view  # noqa: E402
 from nukki.train.holes import MOST  # noqa: E402
@@ -21,9 +24,10 @@ from nukki.train.loop import Trainer  # noqa: E402
 from nukki.train.of_fill import KIND, FillTraining, as_input  # noqa: E402
 from nukki.train.perceived import Perceived, start_perceiving  # noqa: E402
 from nukki.train.recipe import SetUse, read_recipe  # noqa: E402
+from nukki.train.session import Wishes, opened  # noqa: E402
 from nukki.train.things import find_things  # noqa: E402
 from nukki.zoo.cards import parse_card  # noqa: E402
-from train_files import make_set, make_things_data, write_recipe  # noqa: E402
+from train_files import make_set, make_things_data, shape, write_recipe  # noqa: E402
 
 CPU = torch.device("cpu")
 RECIPE = """\
@@ -368,6 +372,65 @@ def test_a_training_goes_through_and_goes_on(data, recipe, encoder, tmp_path, mo
     moved = {name for name in begun if not torch.equal(begun[name], ended[name])}
     assert moved
     assert all(name.startswith("fill.") for name in moved)
+
+
+def test_what_is_exported(data, recipe, started, tmp_path, monkeypatch):
+    """The network alone, compared on photos with holes; exporting is tested in tests/nets."""
+    calls = []
+
+    def noted(*arguments):
+        calls.append(arguments)
+        return SimpleNamespace(stored=1e-4)
+
+    monkeypatch.setattr(of_fill, "export_shipped", noted)
+    photos = KIND.held(data)
+    (file,) = KIND.export(started, tmp_path, recipe, photos, skip_bad=False)
+    assert file.path == tmp_path / "tiny.onnx"
+    ((shipped, target, shown, ports, distance, tolerance),) = calls
+    assert shipped is started.fill
+    assert target == file.path
+    assert len(shown) == len(photos)
+    for inputs in shown:
+        assert set(inputs) == set(ports.inputs) == {"image"}
+        picture = inputs["image"]
+        assert (picture.shape, picture.dtype) == ((1, 4, 64, 64), np.float32)
+        assert set(np.unique(picture[:, 3])) == {0, 1}
+        assert not (picture[:, :3] * picture[:, 3:]).any()
+        assert picture[:, :3].max() <= 1
+    one, other = ({"filled": np.full((1, 3, 4, 4), value)} for value in (0.25, 0.75))
+    assert distance(one, other) == 0.5
+    assert tolerance == of_fill.STORED_TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_recipe_becomes_a_file_that_fills(data, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(of_fill, "FillNet", lambda: FillNet((2,)))
+    threads = torch.get_num_threads()
+    path = write_recipe(tmp_path, RECIPE)
+    wishes = Wishes(
+        recipe=path, data=data, to=tmp_path / "work", start=encoder, device="cpu", threads=1,
+        workers=0,
+    )  # fmt: skip
+    with opened(wishes) as training:
+        assert training.run(lambda _: None)
+        (file,) = training.export()
+        net = training.trainer.average.eval()
+    torch.set_num_threads(threads)
+    network = load(file.path, card=str(tmp_path / "work" / "tiny.toml"), device="cpu")
+    assert isinstance(network, Inpainting)
+    photo = np.asarray(shape(5)[0])[:64]  # 64 × 96
+    hole = np.zeros((64, 96), np.bool_)
+    hole[20:50, 30:70] = True
+    filled = network.fill(photo, hole)
+    np.testing.assert_array_equal(filled[~hole], photo[~hole])
+    x = as_input(
+        torch.from_numpy(photo.copy()).permute(2, 0, 1)[None] / 255,
+        torch.from_numpy(hole[None, None]).float(),
+    )
+    with torch.inference_mode():
+        wanted = net(x)[0].permute(1, 2, 0).numpy() * 255
+    assert np.abs(filled - wanted).max() < 1.5
 
 
 def test_tables_make_a_card(recipe):
