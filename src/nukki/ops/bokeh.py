@@ -2,8 +2,9 @@
 
 Every pixel becomes the mean of a disc around it in linear light, each of the disc's pixels counting
 by how much of it is background (normalised convolution, Knutsson & Westin 1993): so the subject
-does not bleed into what lies beside it. Where a disc sees no background at all, behind the subject,
-colours are spread from around it.
+does not bleed into what lies beside it. Pixels that are background alone decide; where a disc has
+none of them, within a veil or a wide soft edge, what was estimated to lie behind it does; and where
+there is neither, behind what is solid, colours are spread from around it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nukki.ops.alpha import gaussian
 from nukki.ops.composite import spread_known
+from nukki.ops.foreground import estimate_background
 from nukki.ops.grid import enlarge
 from nukki.ops.light import from_linear, to_linear
 from nukki.ops.tiles import each, row_blocks
@@ -23,7 +26,8 @@ __all__ = ["bokeh", "usual_blur"]
 
 _DISC = 6.0  # pixels of the radius on the grid that is blurred, at least; larger discs are reduced
 _STRICT = 16.0  # a sixteenth of subject in a pixel is too much: it does not count
-_LEAST = 0.02  # of a disc that must be background, to know its colour
+_VEILED = 0.01  # how much what is seen through the subject counts beside what is seen freely
+_LEAST = 1e-4  # of a disc that must count, to know its colour
 _SHARE = 0.02  # of the longer side: the usual radius
 
 Planes = NDArray[np.float32]
@@ -49,18 +53,22 @@ def bokeh(pixels: Pixels, alpha: Alpha, radius: float, *, threads: int = 1) -> P
     """
     height, width = alpha.shape
     factor = max(1, int(radius / _DISC))
-    weighted = _weighted(pixels, alpha, factor, threads)
+    behind = estimate_background(pixels, alpha, threads=threads)
+    weighted = _weighted(behind, alpha, factor, threads)
     full = _full(height, width, factor)
-    weighted *= _inner(weighted[..., 3] > np.float32(0.5) * full)[..., None]
+    clear = _inner(weighted[..., 3] > np.float32(0.5) * full)
+    veil = np.float32(_VEILED)
+    weighted *= np.where(clear, 1, veil / np.maximum(weighted[..., 3], veil))[..., None]
     blurred = _disc(weighted, radius / factor)
     area = min(math.pi * (radius / factor) ** 2, float(full.sum()))
     known = blurred[..., 3] > _LEAST * area
     blurred[..., :3] /= np.maximum(blurred[..., 3:], np.float32(1e-6))
     blurred[..., 3] = known
     blurred[..., :3] *= known[..., None]
-    light = spread_known(blurred)
-    levels = _levels(light, pixels.dtype)
-    planes = [enlarge(np.ascontiguousarray(levels[..., c]), height, width) for c in range(3)]
+    levels = _levels(spread_known(blurred), pixels.dtype)
+    planes = [
+        enlarge(_smooth(levels[..., c], known, radius / factor), height, width) for c in range(3)
+    ]
     result = np.empty_like(pixels)
     noise = np.random.default_rng(0).random((height, width), np.float32) - np.float32(0.5)
     top = np.iinfo(pixels.dtype).max
@@ -74,6 +82,13 @@ def bokeh(pixels: Pixels, alpha: Alpha, radius: float, *, threads: int = 1) -> P
     return result
 
 
+def _smooth(plane: NDArray[np.float32], known: Mask, sigma: float) -> NDArray[np.float32]:
+    """The plane with what was spread over it, in blocks, made as smooth as the rest."""
+    if known.all():
+        return np.ascontiguousarray(plane)
+    return np.where(known, plane, gaussian(np.ascontiguousarray(plane), sigma))
+
+
 def _weighted(pixels: Pixels, alpha: Alpha, factor: int, threads: int) -> Planes:
     """(h, w, 4): linear light times weight, and weight, averaged over blocks of `factor`."""
     height, width = alpha.shape
@@ -83,7 +98,8 @@ def _weighted(pixels: Pixels, alpha: Alpha, factor: int, threads: int) -> Planes
 
     def work(rows: slice) -> None:
         top, bottom = rows.start * factor, min(height, rows.stop * factor)
-        weight = np.clip(1 - alpha[top:bottom] * np.float32(_STRICT), 0, 1)
+        through = 1 - alpha[top:bottom]
+        weight = np.clip(1 - alpha[top:bottom] * np.float32(_STRICT), _VEILED * through, 1)
         starts = np.arange(0, bottom - top, factor)
         for channel in range(4):
             plane = weight
@@ -103,15 +119,15 @@ def _full(height: int, width: int, factor: int) -> NDArray[np.float32]:
     return np.asarray(np.outer(rows, columns) / factor**2, np.float32)
 
 
-def _inner(clear: Mask) -> NDArray[np.float32]:
-    """1 where a cell and its eight neighbours are background: a rim of the subject's own blur."""
+def _inner(clear: Mask) -> Mask:
+    """Where a cell and its eight neighbours are background: a rim of the subject's own blur."""
     framed = np.pad(clear, 1, mode="edge")
     rows, columns = clear.shape
     inner = clear.copy()
     for down in range(3):
         for across in range(3):
             inner &= framed[down : down + rows, across : across + columns]
-    return (inner if inner.any() else clear).astype(np.float32)
+    return inner if inner.any() else clear
 
 
 def _disc(planes: Planes, radius: float) -> Planes:
