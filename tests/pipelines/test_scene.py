@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from helpers import disc_truth, frozen
@@ -16,6 +18,7 @@ from nukki.errors import InputError
 from nukki.io.images import Picture, read
 from nukki.ops.composite import fitted
 from nukki.pipelines.backgrounds import background_of, converted
+from nukki.pipelines.replace_options import PlaceOptions
 from nukki.pipelines.results import Cutout
 
 
@@ -74,11 +77,56 @@ def test_pixels_of_full_alpha_are_the_photos(dtype, background, options):
     assert put.confidence == 0.9
 
 
+VALUES = {
+    "fit": st.sampled_from(["cover", "contain", "stretch", "tile"]),
+    "blur": st.none() | st.floats(0.5, 30),
+    "size": st.sampled_from(["70x50", (90, 30)]),
+    "margin": st.sampled_from(["5%", 3]),
+    "scale": st.sampled_from(["30%", 0.5, "25px"]),
+    "place": st.sampled_from(["left", "mass", "20,30"]),
+    "flip": st.just(True),
+    "light_match": st.just(True),
+    "linear": st.booleans(),
+    "shadow": st.sampled_from(["none", "drop", "contact"]),
+    "shadow_offset": st.none() | st.tuples(st.integers(-9, 9), st.integers(-9, 9)),
+    "shadow_softness": st.none() | st.floats(0, 9),
+    "shadow_opacity": st.none() | st.floats(0, 1),
+    "outline": st.none() | st.sampled_from(["2,white", (4, "red")]),
+}
+TABLE = {field.name: field.metadata["changes"] for field in fields(PlaceOptions)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([name for name, changes in TABLE.items() if changes] + [""]),
+    st.fixed_dictionaries({}, optional={n: VALUES[n] for n, c in TABLE.items() if c is None}),
+    st.sampled_from(["#808080", "blur", "transparent", "picture"]),
+    st.data(),
+)
+def test_whatever_is_asked_for_the_table_says_what_changes(name, options, background, data):
+    cut = cutout()
+    wish = options | ({name: data.draw(VALUES[name])} if name else {})
+    behind = Picture(other().pixels // 9) if background == "picture" else background
+    put = cut.over(behind, **wish)
+    solid = cut.alpha == 1
+    same_size = put.pixels.shape == cut.picture.pixels.shape
+    same = same_size and (put.pixels[solid] == cut.picture.pixels[solid]).all()
+    changes = TABLE.get(name)
+    if changes != "size":
+        assert same_size
+    if changes is None:
+        assert same
+    elif changes == "colours":
+        assert same != (background == "picture")
+    else:
+        assert not same
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_same_call_gives_the_same_bytes(threads):
     cut = cutout(threads=threads)
-    given = {"shadow": "drop", "outline": "4,white", "scale": 0.7, "linear": True}
-    assert cut.over("blur", **given).encode("ora") == cutout().over("blur", **given).encode("ora")
+    asked = {"shadow": "drop", "outline": "4,white", "scale": 0.7, "linear": True}
+    assert cut.over("blur", **asked).encode("ora") == cutout().over("blur", **asked).encode("ora")
 
 
 def test_a_background_keeps_its_depth_and_its_space():

@@ -19,6 +19,7 @@ from nukki.types import Alpha, Box
 
 __all__ = ["contact_shadow", "drop_shadow", "sticker"]
 
+_HARD = 0.1  # pixels: what is softer by less is hard
 _FLAT = 3.0  # how much wider than high a shadow on a floor is
 _NEAR = 0.05  # of the subject's height: feet this far above the lowest one are as far back
 _FOOT = 0.012  # of its height: how much of each foot casts
@@ -43,7 +44,7 @@ def drop_shadow(
         opacity: How dark its core is, 0 to 1.
     """
     cast = _moved(alpha, round(offset[0]), round(offset[1]))
-    if softness > 0:
+    if softness >= _HARD:
         cast = gaussian(cast, softness)
     return np.asarray(np.clip(cast * np.float32(opacity), 0, 1), np.float32)
 
@@ -88,7 +89,7 @@ def contact_shadow(
 
 def _strength(softness: float, strip: int) -> np.float32:
     """What brings a softened strip, `strip` pixels high, back to nearly 1 in its middle."""
-    if softness <= 0:
+    if softness < _HARD:
         return np.float32(1)
     kept = math.erf(strip / 2 / (math.sqrt(2) * softness))
     return np.float32(min(_GAIN, 1 / kept) if kept > 0 else _GAIN)
@@ -96,7 +97,7 @@ def _strength(softness: float, strip: int) -> np.float32:
 
 def _softened(plane: NDArray[np.float32], softness: float) -> NDArray[np.float32]:
     """A Gaussian of `softness` pixels down and `_FLAT` times as many across."""
-    if softness <= 0:
+    if softness < _HARD:
         return plane
     height, width = plane.shape
     narrow = enlarge(plane, height, max(1, round(width / _FLAT)))  # averages where it shrinks

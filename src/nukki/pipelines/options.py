@@ -34,6 +34,7 @@ __all__ = [
 Edges = Literal["none", "fast", "auto", "best"]
 Colours = Literal["estimate", "keep"]
 Hidden = Literal["zero", "keep", "bleed"]
+Changes = Literal["size", "colours", "place"]
 
 
 def option(
@@ -43,6 +44,7 @@ def option(
     choices: tuple[str, ...] | None = None,
     metavar: str | None = None,
     flags: tuple[str, ...] = (),
+    changes: Changes | None = None,
 ) -> Any:
     """A dataclass field with what a front end shows of it.
 
@@ -52,9 +54,11 @@ def option(
         choices: The words it takes, where it takes words.
         metavar: What stands for its value in a usage line.
         flags: Further spellings on a command line, such as "-m".
+        changes: What does not stay as in the photo where it is given: the result's size, the
+            colours of solid pixels, or their place.
     """
     metadata = {"help": description, "choices": choices, "metavar": metavar, "flags": flags}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={**metadata, "changes": changes})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +165,15 @@ class RemoveOptions:
         "colours under alpha 0: black, the photo's, or spread from the edge",
         choices=("zero", "keep", "bleed"),
     )
-    sharpen: float = option(0.0, "sharpen the subject: strength, 0.5 is moderate", metavar="AMOUNT")
-    crop: int | None = option(None, "crop to the subject with a margin of PX", metavar="PX")
+    sharpen: float = option(
+        0.0,
+        "sharpen the subject: strength, 0.5 is moderate",
+        metavar="AMOUNT",
+        changes="colours",
+    )
+    crop: int | None = option(
+        None, "crop to the subject with a margin of PX", metavar="PX", changes="size"
+    )
     background: str | None = option(
         None, "put this behind the subject: a colour or a picture file", metavar="COLOUR|FILE"
     )

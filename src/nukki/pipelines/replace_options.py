@@ -38,27 +38,33 @@ class PlaceOptions:
         None,
         "the canvas (default: the photo's); the subject then fills it but for the margin",
         metavar="WxH",
+        changes="size",
     )
     margin: str | float | None = option(
         None,
         "let the subject fill the canvas but for this, in pixels or % of its shorter side "
         "(default with --size: 5%); none where the photo cuts the subject off",
         metavar="PX|%",
+        changes="place",
     )
     scale: str | float | None = option(
         None,
         "the subject's size: a factor, its height in px, or in % of the canvas",
         metavar="S|PX|%",
+        changes="place",
     )
     place: str | tuple[float, float] | None = option(
         None,
         "left, right, top, bottom, center, mass, left-bottom, …, or the middle of the subject as "
         "X,Y in pixels or % (default: as in the photo)",
         metavar="WHERE",
+        changes="place",
     )
-    flip: bool = option(False, "mirror the subject left to right")
+    flip: bool = option(False, "mirror the subject left to right", changes="place")
     light_match: bool = option(
-        False, "bring the subject's brightness and tint closer to the new background's"
+        False,
+        "bring the subject's brightness and tint closer to the new background's",
+        changes="colours",
     )
     linear: bool = option(False, "mix in linear light (default: as image editors do)")
     shadow: Shadow = option(
@@ -114,9 +120,11 @@ class AddOptions:
         metavar="WHO",
     )
     match_head: bool = option(
-        False, "make the cut-out as large as the people beside it, by the size of heads"
+        False,
+        "make the cut-out as large as the people beside it, by the size of heads",
+        changes="place",
     )
-    grain_match: bool = option(False, "give the cut-out the photo's grain")
+    grain_match: bool = option(False, "give the cut-out the photo's grain", changes="colours")
 
     def __post_init__(self) -> None:
         if self.behind is not None:
