@@ -89,6 +89,12 @@ def test_a_flag_that_stands_alone_does_not_take_the_picture():
     assert bare_values(["--", "--crop", "a.jpg"]) == ["--", "--crop", "a.jpg"]
 
 
+def test_a_pair_may_begin_with_a_minus():
+    assert bare_values(["a", "--shadow-offset", "-6,4", "b"]) == ["a", "--shadow-offset=-6,4", "b"]
+    assert bare_values(["--shadow-offset", "6,-4"]) == ["--shadow-offset", "6,-4"]
+    assert bare_values(["--shadow-offset", "--json"]) == ["--shadow-offset", "--json"]
+
+
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [

@@ -74,7 +74,7 @@ def test_without_a_command_help_goes_to_standard_error(nukki, capsys):
     [
         (["remov", "a.jpg"], "unknown command `remov`", "did you mean `remove`?"),
         (["cat.jpg"], "unknown command `cat.jpg`", "nukki remove cat.jpg"),
-        (["qqq"], "unknown command `qqq`", "choose one of remove, segment, pick, erase, compare"),
+        (["qqq"], "unknown command `qqq`", "choose one of remove, replace, segment, pick, erase"),
         (["remove"], "arguments are required: INPUT", "nukki remove --help"),
         (["remove", "a", "--bakground", "x"], "unknown option `--bakground`", "--background"),
         (["remove", "a", "--overwrit"], "unknown option `--overwrit`", "--overwrite"),

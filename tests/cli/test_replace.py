@@ -138,7 +138,7 @@ def test_nobody_in_the_picture_that_is_added(put, photos, capsys):
     [
         ((), "`--with` or `--add`"),
         (("--with", "white", "--add", "a.jpg"), "not both"),
-        (("--with", "whit"), "did you mean white"),
+        (("--with", "whitee"), "did you mean white"),
         (("--with", "nowhere.png"), "nowhere.png"),
         (("--with", "notes.txt"), "notes.txt"),
         (("--with", "transparent", "-o", "b.jpg"), "JPEG has no transparency"),
@@ -164,6 +164,24 @@ def test_wrong_words_write_nothing(put, photos, place, capsys, words, said):
     assert said in told
     assert "hint: " in told
     assert sorted(path.name for path in place.iterdir()) == before
+
+
+def test_what_is_put_in_is_never_replaced(put, photos, capsys):
+    photos("a.jpg", "wall.png", "me.png")
+    for words, file in ((("--with", "wall.png"), "wall.png"), (("--add", "me.png"), "me.png")):
+        before = Path(file).read_bytes()
+        assert put("a.jpg", *words, "-o", file, "--overwrite") == 2
+        assert f"`{file}` is what is read" in capsys.readouterr().err
+        assert Path(file).read_bytes() == before
+
+
+def test_an_offset_to_the_left(put, photos):
+    photos("a.jpg")
+    words = ("--with", "white", "--shadow", "drop", "--shadow-softness", "0")
+    assert put("a.jpg", *words, "--shadow-offset", "-9,0") == 0
+    pixels = opened("a.png")[2]
+    assert pixels[24, 10].max() < 200
+    assert pixels[24, 54].min() > 200
 
 
 def test_a_place_outside_fails_that_picture(put, photos, capsys):

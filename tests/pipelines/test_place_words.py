@@ -86,7 +86,7 @@ def test_sizes_scales_and_lengths():
         ("outline", "0,white", "above 0"),
         ("outline", "5%,white", "PIXELS,COLOUR"),
         ("outline", "9000,white", "at most"),
-        ("outline", "4,whit", "a colour"),
+        ("outline", "4,whitee", "a colour"),
         ("outline", (4, (1, 2, 300)), "a colour"),
         ("shadow", "hard", "none, drop, contact"),
         ("fit", "zoom", "cover, contain"),
@@ -134,8 +134,8 @@ def test_keywords_are_the_fields_of_the_options():
 
 
 def test_unknown_options_have_near_matches():
-    with pytest.raises(InputError, match="shaddow") as caught:
-        place_options({"shaddow": "drop"})
+    with pytest.raises(InputError, match="shadoww") as caught:
+        place_options({"shadoww": "drop"})
     assert "shadow" in caught.value.hint
     with pytest.raises(InputError, match="behind"):
         AddOptions(behind="2,,3")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
@@ -29,6 +30,7 @@ Options = TypeVar("Options")
 # What a flag means where its value is left out, and the flag that is another one's negative.
 _BARE = {"crop": "0"}
 _NEGATIVE = {"grow": "shrink"}
+_SIGNED = ("--shadow-offset",)  # take a pair that may begin with a minus
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,9 +80,10 @@ def options_from(args: argparse.Namespace, options: type[Options]) -> Options:
 
 
 def bare_values(argv: Sequence[str]) -> list[str]:
-    """Write out the value of a flag that may stand alone: `--crop a.jpg` is `--crop=0 a.jpg`.
+    """Join flags with values that the parser would not take for theirs.
 
-    Without it the parser would take the picture for the margin.
+    `--crop a.jpg` is `--crop=0 a.jpg`, or the picture would be the margin;
+    `--shadow-offset -6,4` is `--shadow-offset=-6,4`, or that would be a flag.
     """
     words = list(argv)
     for place, word in enumerate(words):
@@ -90,6 +93,8 @@ def bare_values(argv: Sequence[str]) -> list[str]:
         following = words[place + 1] if place + 1 < len(words) else ""
         if value is not None and not _is_number(following):
             words[place] = f"{word}={value}"
+        if word in _SIGNED and re.match(r"-[\d.]", following):
+            words[place : place + 2] = [f"{word}={following}"]
     return words
 
 

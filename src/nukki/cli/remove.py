@@ -129,7 +129,8 @@ def _check(planned: Plan, job: Job, args: argparse.Namespace) -> None:
     name = job.output.format or "png"
     if planned.single and (target := planned.items[0].target) is not None:
         name = format_of(target, job.output.format)
-    if not supports_alpha(name) and job.remove.background is None and not job.mask:
+    nothing = job.remove.background in (None, "transparent")
+    if not supports_alpha(name) and nothing and not job.mask:
         message = f"{name.upper()} has no transparency, and there is no background"
         raise InputError(message, hint="add --background white, or write PNG, WebP or AVIF")
     cutting.check_standing(planned, job, args)

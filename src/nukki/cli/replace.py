@@ -12,6 +12,7 @@ from nukki.cli import cutting
 from nukki.cli.arguments import add_options, options_from
 from nukki.cli.network import add_fetching, loading
 from nukki.cli.report import say
+from nukki.cli.target import check_file
 from nukki.errors import InputError, NothingFound
 from nukki.pipelines.options import OutputOptions, ReadOptions, RemoveOptions, RunOptions, option
 from nukki.pipelines.replace_options import AddOptions, PlaceOptions
@@ -227,6 +228,9 @@ def _check(planned: Plan, job: Job, args: argparse.Namespace) -> None:
     if job.layers is not None and planned.single and not args.dry_run:
         job.check_layers(job.layers)
     cutting.check_report(planned, args)
+    for item in planned.items:
+        if item.target is not None:
+            check_file(item.target, sources=(background or args.add,), overwrite=True)
 
 
 def _prepared(planned: Plan, job: Job, args: argparse.Namespace) -> Job:

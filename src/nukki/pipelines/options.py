@@ -175,7 +175,7 @@ class RemoveOptions:
         None, "crop to the subject with a margin of PX", metavar="PX", changes="size"
     )
     background: str | None = option(
-        None, "put this behind the subject: a colour or a picture file", metavar="COLOUR|FILE"
+        None, "put this behind the subject: a colour, a picture file, blur", metavar="COLOUR|FILE"
     )
 
     def __post_init__(self) -> None:
