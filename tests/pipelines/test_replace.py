@@ -8,7 +8,7 @@ import pytest
 from helpers import frozen
 from nukki.errors import InputError, NothingFound
 from nukki.io.images import Picture
-from nukki.ops.segments import segment_of
+from nukki.ops.segments import segment_of, soft_segment_of
 from nukki.pipelines.replace import add, looks_for_people
 from nukki.pipelines.replace_options import AddOptions, PlaceOptions
 from nukki.pipelines.results import Cutout
@@ -51,7 +51,7 @@ class Finder:
     def predict(self, image, *, min_score=0.0):
         size = image.shape[:2]
         return [
-            segment_of(
+            (segment_of if mask.dtype == bool else soft_segment_of)(
                 frozen(mask),
                 Box(left, top, left + mask.shape[1], top + mask.shape[0]),
                 size,
@@ -131,6 +131,20 @@ def test_who_stands_in_front_stays_in_front():
     assert not (still & one).any()
     np.testing.assert_array_equal(behind.pixels[one], picture.pixels[one])
     assert [sheet.name for sheet in behind.sheets] == ["background", "subject", "in front"]
+
+
+def test_soft_edges_in_front_hold_before_the_cut_out_and_stay_elsewhere():
+    picture = team()
+    soft = np.rint(np.minimum(person() * 255.0, np.linspace(0, 400, 60)[None])).astype(np.uint8)
+    finds = Finder(w300=[("person", 0.9, soft, 20, 20)])
+    put = added(picture, finds=finds, place="50,150", scale=0.2, how={"behind": "1"})
+    cover = subject(put).alpha
+    front = put.sheets[-1].alpha
+    np.testing.assert_array_equal(put.pixels[cover == 0], picture.pixels[cover == 0])
+    assert (front[cover == 0] == 0).all()
+    through = (front > 0.3) & (front < 0.7) & (cover == 1)
+    assert through.sum() > 20
+    assert (put.pixels[through] != picture.pixels[through]).any(axis=1).mean() > 0.9
 
 
 def test_heads_become_as_large_as_the_neighbours_and_feet_stand_with_theirs():
