@@ -8,14 +8,12 @@ map from a coarse grid is wrong by a cell there, and hair reaches further than a
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
-from nukki.ops.tiles import tight_box
-from nukki.types import Alpha, Box, Mask, Trimap
+from nukki.ops.discs import dilated
+from nukki.types import Alpha, Trimap
 
 __all__ = [
     "BACKGROUND",
@@ -55,8 +53,8 @@ def from_alpha(alpha: Alpha, radius: int, *, low: float = GONE, high: float = SO
         `low`, 128 elsewhere. What lies outside the picture does not count.
     """
     trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
-    trimap[~_dilated(alpha < high, radius)] = FOREGROUND
-    trimap[~_dilated(alpha > low, radius)] = BACKGROUND
+    trimap[~dilated(alpha < high, radius)] = FOREGROUND
+    trimap[~dilated(alpha > low, radius)] = BACKGROUND
     return trimap
 
 
@@ -100,33 +98,3 @@ def keep_known(alpha: Alpha, trimap: Trimap) -> Alpha:
     """An alpha that is exactly 1 and 0 where the trimap knows it."""
     known = np.where(trimap == FOREGROUND, np.float32(1), np.float32(0))
     return np.where(trimap == UNKNOWN, alpha, known)
-
-
-def _dilated(mask: Mask, radius: int) -> Mask:
-    """Every pixel whose centre is within `radius` and half a pixel of one of the mask."""
-    height, width = mask.shape
-    found = tight_box(mask, Box(0, 0, width, height))
-    result = np.zeros_like(mask)
-    if found is None:
-        return result
-    part = found.grown(radius, height, width).slices()
-    inside, seen = mask[part], result[part]
-    rows, columns = inside.shape
-    for offset in range(min(radius, rows - 1) + 1):
-        half = int(math.sqrt((radius + 0.5) ** 2 - offset * offset))
-        wide = _spread(inside, min(half, columns - 1))
-        seen[offset:] |= wide[: rows - offset]
-        seen[: rows - offset] |= wide[offset:]
-    return result
-
-
-def _spread(mask: Mask, reach: int) -> Mask:
-    """Every pixel with one of the mask within `reach` in its row, by doubled windows."""
-    rows, columns = mask.shape
-    window = np.zeros((rows, columns + 2 * reach), np.bool_)
-    window[:, reach : reach + columns] = mask
-    size, whole = 1, 2 * reach + 1
-    while size * 2 <= whole:
-        window = window[:, :-size] | window[:, size:]
-        size *= 2
-    return window[:, :columns] | window[:, whole - size : whole - size + columns]
