@@ -18,6 +18,7 @@ __all__ = [
     "available_cores",
     "cards_folder",
     "device",
+    "forbid_fetching",
     "forbid_telemetry",
     "models_folder",
     "offline",
@@ -41,6 +42,11 @@ def offline() -> bool:
         return False
     message = f"`NUKKI_OFFLINE` must be 1 or 0, got {value!r}"
     raise InputError(message, hint="set NUKKI_OFFLINE=1 to forbid the network")
+
+
+def forbid_fetching() -> None:
+    """Forbid the network to this process, whatever NUKKI_OFFLINE says."""
+    os.environ["NUKKI_OFFLINE"] = "1"
 
 
 def forbid_telemetry() -> None:

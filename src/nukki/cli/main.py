@@ -25,6 +25,7 @@ from nukki.cli import (
     remove,
     replace,
     segment,
+    serve,
     train,
 )
 from nukki.cli.arguments import Parser, bare_values
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         segment,
         pick,
         erase,
+        serve,
         compare,
         bench,
         evaluate,
