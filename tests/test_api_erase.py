@@ -81,7 +81,7 @@ def test_an_own_file_with_its_card(fills, photo, mask, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({}, InputError, "must name a network"),
+        ({"seed": -1}, InputError, "`seed` must be"),
         ({"fill": "subject"}, InputError, "must be a network for inpainting"),
         ({"fill": "lamma"}, UnknownModel, "lamma"),
         ({"fill": "lama"}, FetchError, "lama"),
@@ -100,3 +100,33 @@ def test_wrong_wishes(fills, photo, mask, options, error, said):
     with pytest.raises(error, match=said) as caught:
         nukki.erase(photo, **{"mask": mask, **options})
     assert caught.value.hint
+
+
+def test_without_a_name_the_photo_itself_fills_it(photo, mask):
+    one, two = (nukki.erase(photo, mask=mask, threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one.pixels[~mask], photo[~mask])
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+    assert one.network == "patch"
+    named = nukki.erase(photo, mask=mask, fill="patch", seed=0)
+    np.testing.assert_array_equal(one.pixels, named.pixels)
+
+
+@pytest.mark.parametrize("fill", ["patch", "telea", "ns"])
+@pytest.mark.parametrize("kind", ["wide", "grey", "rgba", "one row"])
+def test_the_fillers_without_weights_take_every_photo(photo, mask, fill, kind):
+    image, hole = photo, mask
+    if kind == "wide":
+        image = photo.astype(np.uint16) * 257
+    elif kind == "grey":
+        image = photo[..., 0]
+    elif kind == "rgba":
+        image = np.dstack([photo, np.where(mask, np.uint8(255), photo[..., 0])])
+    else:
+        image, hole = photo[8:9], mask[8:9]
+    image, hole = frozen(image), frozen(hole)
+    picture, erased = nukki.read(image), nukki.erase(image, mask=hole, fill=fill)
+    assert erased.network == fill
+    assert erased.pixels.dtype == image.dtype
+    np.testing.assert_array_equal(erased.pixels[~hole], picture.pixels[~hole])
+    again = nukki.erase(image, mask=hole, fill=fill)
+    np.testing.assert_array_equal(erased.pixels, again.pixels)

@@ -11,7 +11,7 @@ from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
 from nukki.io.masks import MaskSource, read_mask
-from nukki.loading import load, load_as, load_finder, load_picker
+from nukki.loading import load, load_as, load_filler, load_finder, load_picker
 from nukki.ops.prompts import box_of, point_of
 from nukki.pipelines import erase as erasing
 from nukki.pipelines import pick as picking
@@ -31,7 +31,6 @@ from nukki.pipelines.options import (
 )
 from nukki.pipelines.replace_options import AddOptions, PlaceOptions, ReplaceKeywords
 from nukki.pipelines.results import Cutout, Erased, Instance, Replaced, Segmentation
-from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.matting import Matting
 from nukki.tasks.saliency import Saliency
 from nukki.types import Box, Point
@@ -316,8 +315,8 @@ def erase(
         max_pixels: See `read`.
         allow_truncated: See `read`; the mask has to be whole.
         accept_licence: See `remove`.
-        **options: Fields of `pipelines.options.EraseOptions`: fill (the network, which has to be
-            named), card.
+        **options: Fields of `pipelines.options.EraseOptions`: fill (default, patch, telea, ns, or a
+            network), card, seed.
 
     Returns:
         A picture of the photo's size, depth and colour space, with its profile and EXIF. Outside
@@ -328,19 +327,17 @@ def erase(
         NukkiError: See its tree in `nukki.errors`.
     """
     wish = _checked(EraseOptions, "erase", options)
-    erasing.check_named(wish.fill)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
     hole = read_mask(mask, max_pixels=max_pixels, white=erasing.WHITE)
     erasing.check_hole(picture, hole)  # before anything is fetched
-    filler = load_as(
-        Inpainting,
+    filler = load_filler(
         wish.fill,
         card=wish.card,
         device=device,
         threads=threads,
         accept_licence=accept_licence,
     )
-    return erasing.erase(picture, hole, filler)
+    return erasing.erase(picture, hole, filler, seed=wish.seed)
 
 
 def list_models(

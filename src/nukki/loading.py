@@ -8,8 +8,11 @@ from typing import TypeAlias, TypeVar
 
 from nukki import settings
 from nukki.errors import InputError
+from nukki.pipelines import filling
+from nukki.pipelines.filling import Chain, Filler, Patches
 from nukki.pipelines.finding import OwnFinder
 from nukki.pipelines.looking import Looking
+from nukki.pipelines.opencv import METHODS, OpenCV
 from nukki.pipelines.pick import OwnPicker, Picker
 from nukki.pipelines.segment import Finder, check_finder
 from nukki.runtime.sessions import Session, get_session
@@ -26,7 +29,17 @@ from nukki.zoo.cards import ModelCard, Task
 from nukki.zoo.fetch import ensure
 from nukki.zoo.store import graphs
 
-__all__ = ["Network", "finder_name", "load", "load_as", "load_finder", "load_picker", "picker_name"]
+__all__ = [
+    "Network",
+    "filler_name",
+    "finder_name",
+    "load",
+    "load_as",
+    "load_filler",
+    "load_finder",
+    "load_picker",
+    "picker_name",
+]
 
 Network: TypeAlias = (
     Saliency | Semantic | Detection | Instances | Prompted | Picking | Matting | Inpainting
@@ -246,3 +259,66 @@ def _own_picking(device: str | None, threads: int | None) -> Picking:
         message = f"the card of `{_PICKER}` is not that of nukki's own network"
         raise InputError(message, hint="remove that card from the card folder")
     return network
+
+
+# --- what paints holes
+
+_FILL = "fill"  # our own network, which `fill="default"` begins with once there is one
+_PATCH = "patch"
+
+
+def filler_name(fill: str) -> str | None:
+    """The name or file of the network that a filler runs; None for one without weights.
+
+    Args:
+        fill: "default" (structure by our own network, detail by patches of the photo; patches alone
+            as long as there is no such network), "patch", "telea", "ns", a name of `list_models`,
+            or a .onnx file.
+    """
+    if fill in (_PATCH, *METHODS):
+        return None
+    if fill == "default":
+        return _FILL if any(card.name == _FILL for card in catalog.cards()) else None
+    return fill
+
+
+def load_filler(
+    fill: str = "default",
+    *,
+    card: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    accept_licence: bool = False,
+) -> Filler:
+    """Load what paints holes.
+
+    Args:
+        fill: See `filler_name`.
+        card: The card of a file.
+        device: See `load`.
+        threads: See `load`.
+        accept_licence: See `load`.
+
+    Raises:
+        InputError: If the network is for something else; nothing is fetched then.
+        MissingExtra: If it needs OpenCV and that is not installed.
+        UnknownModel, FetchError, ProviderError: As `load`.
+    """
+    workers = threads or settings.threads()
+    name = filler_name(fill)
+    if name is not None:
+        network = filling.Network(
+            load_as(
+                Inpainting,
+                name,
+                card=card,
+                device=device,
+                threads=threads,
+                accept_licence=accept_licence,
+            )
+        )
+        return Chain(fill, network, workers) if fill == "default" else network
+    for method in METHODS:
+        if fill == method:
+            return OpenCV(method)
+    return Patches(workers)

@@ -161,7 +161,7 @@ def test_json_says_it_all(nukki, photos, words, mask, hole, capsys):
     photos("a.png")
     assert nukki("erase", "a.png", "--mask", mask, *words, "-o", "b.png", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer.pop("seconds")) == {"network", "colours"}
+    assert set(answer.pop("seconds")) == {"fill", "colours"}
     assert answer == {
         "input": "a.png",
         "output": "b.png",
@@ -313,7 +313,7 @@ def test_a_mask_has_to_be_given(nukki, photos, capsys):
 @pytest.mark.parametrize(
     ("fill", "code", "said"),
     [
-        ([], 2, "hint: give lama, aotgan, deepfillv2 or migan"),
+        (["--seed", "-1"], 2, "`seed` must be"),
         (["--fill", "subject"], 2, "models list --task inpainting"),
         (["--fill", "lamma"], 2, "lama"),
         (["--fill", "lama"], 1, "nukki models get lama"),

@@ -11,7 +11,8 @@ from helpers import frozen
 from io_files import profile
 from nukki.errors import InputError, ModelOutputError, NothingFound
 from nukki.io.images import Picture, read
-from nukki.pipelines.erase import check_named, erase
+from nukki.pipelines.erase import erase
+from nukki.pipelines.filling import Network
 from nukki.tasks.inpainting import Inpainting
 from task_files import FILLS_CARD, FILLS_COLOUR, FILLS_NAN, PAINT, card, network
 
@@ -20,20 +21,22 @@ from task_files import FILLS_CARD, FILLS_COLOUR, FILLS_NAN, PAINT, card, network
 def filler(tmp_path_factory):
     """A network that paints every hole with one colour."""
     folder = tmp_path_factory.mktemp("filler")
-    return Inpainting(card(folder, FILLS_CARD + "[inpainting]"), network(folder, PAINT))
+    return Network(Inpainting(card(folder, FILLS_CARD + "[inpainting]"), network(folder, PAINT)))
 
 
 class Watched:
     """A filler that remembers what it saw."""
 
     def __init__(self, filler):
-        self.card = filler.card
+        self.name = filler.name
         self.seen = []
+        self.more = []
         self._filler = filler
 
-    def fill(self, image, mask):
+    def fill(self, image, mask, **more):
         self.seen.append((image, mask))
-        return self._filler.fill(image, mask)
+        self.more.append(more)
+        return self._filler.fill(image, mask, **more)
 
 
 def photo(height=37, width=51, dtype=np.uint8, **more):
@@ -154,7 +157,7 @@ def test_erasing_again_goes_on_from_there(filler):
 def test_who_did_it_and_how_long_it_took(filler):
     erased = erase(photo(), block(), filler)
     assert erased.network == "tiny"
-    assert set(erased.seconds) == {"network", "colours"}
+    assert set(erased.seconds) == {"fill", "colours"}
     assert min(erased.seconds.values()) >= 0
 
 
@@ -194,14 +197,21 @@ def test_a_mask_of_another_size_names_both(filler):
 
 
 def test_nan_is_no_picture(tmp_path):
-    filler = Inpainting(card(tmp_path, FILLS_CARD + "[inpainting]"), network(tmp_path, FILLS_NAN))
+    painting = Inpainting(card(tmp_path, FILLS_CARD + "[inpainting]"), network(tmp_path, FILLS_NAN))
+    filler = Network(painting)
     with pytest.raises(ModelOutputError, match=r"tiny\.onnx"):
         erase(photo(), block(), filler)
 
 
-def test_a_filler_has_to_be_named():
-    with pytest.raises(InputError, match="must name a network") as caught:
-        check_named("default")
-    for name in ("lama", "aotgan", "deepfillv2", "migan"):
-        assert name in caught.value.hint
-        check_named(name)
+def test_what_the_photo_hides_must_not_come_again(filler):
+    alpha = np.full((37, 51), 255, np.uint8)
+    alpha[:, :4] = 0
+    keep = block(rows=slice(0, 5))
+    watched = Watched(filler)
+    erase(photo(alpha=frozen(alpha)), block(), watched, forbidden=keep, seed=7)
+    erase(photo(alpha=frozen(alpha)), block(), watched)
+    erase(photo(), block(), watched)
+    first, second, third = watched.more
+    np.testing.assert_array_equal(first["forbidden"], keep | (alpha == 0))
+    np.testing.assert_array_equal(second["forbidden"], alpha == 0)
+    assert (first["seed"], third) == (7, {"forbidden": None, "seed": 0})

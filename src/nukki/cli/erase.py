@@ -39,7 +39,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser(
         "erase",
         help="take something out, fill the hole",
-        usage="nukki erase PHOTO --mask MASK --fill NAME -o OUT [options]",
+        usage="nukki erase PHOTO --mask MASK -o OUT [options]",
         description="Take what a mask marks out of a photo, and fill the hole.",
         epilog=_EPILOG,
     )
@@ -62,26 +62,30 @@ def handle(args: argparse.Namespace) -> int:
     """Run the command; gives its exit code."""
     from nukki import api
     from nukki.io.masks import read_mask
-    from nukki.pipelines.erase import WHITE, check_hole, check_named
+    from nukki.loading import filler_name, load_filler
+    from nukki.pipelines.erase import WHITE, check_hole
 
     wish, read = options_from(args, EraseOptions), options_from(args, ReadOptions)
     output, run = options_from(args, OutputOptions), options_from(args, RunOptions)
-    check_named(wish.fill)
     target, kind = _target(args, output)
     source = sys.stdin.buffer.read() if args.photo == "-" else args.photo
     picture = api.read(source, **asdict(read))
     _check_kind(picture, kind)
     hole = read_mask(args.mask, max_pixels=read.max_pixels, white=WHITE)
     check_hole(picture, hole)
-    ready(
-        wish.fill,
-        task="inpainting",
-        card=wish.card,
-        run=run,
-        accept_licence=args.accept_licence,
-        offline=args.offline,
-        quiet=args.quiet,
-    )
+    network = filler_name(wish.fill)
+    if network is None:
+        load_filler(wish.fill)  # an extra that is missing is told before the work
+    else:
+        ready(
+            network,
+            task="inpainting",
+            card=wish.card,
+            run=run,
+            accept_licence=args.accept_licence,
+            offline=args.offline,
+            quiet=args.quiet,
+        )
     erased = api.erase(
         picture, mask=hole, **asdict(wish), **loading(run), accept_licence=args.accept_licence
     )

@@ -33,7 +33,7 @@ _PHOTO = 500_000  # pixels of the photo around it
 _FIRST, _FEWER, _LEAST = 16, 3, 3  # rounds at the smallest size, how many fewer at each next, least
 _STEPS = (4, 2, 1)
 _NEAR = 32  # pixels: the farthest try after the first round
-_ALL = 2_000_000  # pairs of patches up to which all are tried
+_ALL = 6_000_000  # pairs of patches up to which all are tried
 
 
 def complete(
@@ -75,7 +75,7 @@ def _completed(crop: Scene, random: np.random.Generator, threads: int) -> RGB8:
     """A part of the photo with its hole filled."""
     scene, factor = _workable(crop)
     if not scene.allowed.any():
-        return _smooth(crop.pixels, crop.hole) if crop.guide is None else crop.guided()
+        return _smooth(crop) if crop.guide is None else crop.guided()
     first, *others = sizes(scene)
     level = Level(first, threads)
     field = _started(level, random)
@@ -99,11 +99,12 @@ def _workable(crop: Scene) -> tuple[Scene, int]:
     return replace(crop, pixels=pixels).reduced(factor), factor
 
 
-def _smooth(image: RGB8, hole: Mask) -> RGB8:
+def _smooth(crop: Scene) -> RGB8:
     """Means of means of what is around: where there is not even a patch to copy."""
-    known = (~hole).astype(np.float32)[..., None]
-    colours = spread_known(np.dstack([image * known, known]))
-    return np.where(hole[..., None], np.rint(colours).astype(np.uint8), image)
+    usable = ~(crop.hole | crop.banned)
+    known = (usable if usable.any() else ~crop.hole).astype(np.float32)[..., None]
+    colours = spread_known(np.dstack([crop.pixels * known, known]))
+    return np.where(crop.hole[..., None], np.rint(colours).astype(np.uint8), crop.pixels)
 
 
 def _started(level: Level, random: np.random.Generator) -> Field:

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields
-from typing import Protocol
 
 import numpy as np
 
 from nukki.errors import InputError, NothingFound
 from nukki.io.images import Picture
 from nukki.ops.tiles import tight_box
+from nukki.pipelines.filling import Filler
 from nukki.pipelines.results import Erased
-from nukki.types import RGB8, Box, Mask
-from nukki.zoo.cards import ModelCard
+from nukki.types import Box, Mask
 
-__all__ = ["WHITE", "Filler", "check_hole", "check_named", "erase"]
+__all__ = ["WHITE", "check_hole", "erase"]
 
 WHITE = "what goes"  # in a mask, for hints
-
-
-class Filler(Protocol):
-    """What paints holes: `tasks.inpainting.Inpainting`, or anything that takes a mask."""
-
-    @property
-    def card(self) -> ModelCard:
-        """What the network is."""
-        ...
-
-    def fill(self, image: RGB8, mask: Mask) -> RGB8:
-        """The picture with its hole painted."""
-        ...
-
-
-def check_named(fill: str) -> None:
-    """Refuse the default filler, which is still to come.
-
-    Raises:
-        InputError: If none is named.
-    """
-    if fill == "default":
-        message = "`fill` must name a network: nukki has none of its own for this yet"
-        raise InputError(message, hint="give lama, aotgan, deepfillv2 or migan")
 
 
 def check_hole(picture: Picture, mask: Mask) -> None:
@@ -67,7 +42,14 @@ def check_hole(picture: Picture, mask: Mask) -> None:
         raise InputError(message, hint="leave some of the photo out of the mask")
 
 
-def erase(picture: Picture, mask: Mask, filler: Filler) -> Erased:
+def erase(
+    picture: Picture,
+    mask: Mask,
+    filler: Filler,
+    *,
+    forbidden: Mask | None = None,
+    seed: int = 0,
+) -> Erased:
     """Fill a hole: exactly the pixels of the mask change, in the photo's own space and depth.
 
     The filler sees and paints sRGB of 8 bits. The photo's own alpha stays as it is.
@@ -76,6 +58,9 @@ def erase(picture: Picture, mask: Mask, filler: Filler) -> Erased:
         picture: The photo.
         mask: (H, W) bool, True at what goes.
         filler: Paints the hole.
+        forbidden: (H, W) bool, what stays and must not come again in the hole; so must not what
+            the photo itself hides.
+        seed: See `Filler`.
 
     Returns:
         The photo without it.
@@ -87,7 +72,10 @@ def erase(picture: Picture, mask: Mask, filler: Filler) -> Erased:
     """
     check_hole(picture, mask)
     started = time.perf_counter()
-    painted = filler.fill(picture.rgb8(), mask)
+    if picture.alpha is not None:
+        hidden = picture.alpha == 0
+        forbidden = hidden if forbidden is None else forbidden | hidden
+    painted = filler.fill(picture.rgb8(), mask, forbidden=forbidden, seed=seed)
     filled = time.perf_counter()
     whole = Box(0, 0, picture.width, picture.height)
     where = (tight_box(mask, whole) or whole).slices()
@@ -98,6 +86,6 @@ def erase(picture: Picture, mask: Mask, filler: Filler) -> Erased:
     return Erased(
         **{**kept, "pixels": pixels},
         hole=mask.copy(),
-        network=filler.card.name,
-        seconds={"network": filled - started, "colours": time.perf_counter() - filled},
+        network=filler.name,
+        seconds={"fill": filled - started, "colours": time.perf_counter() - filled},
     )

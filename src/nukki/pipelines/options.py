@@ -243,9 +243,16 @@ class EraseOptions:
     """How a hole is filled."""
 
     fill: str = option(
-        "default", "network: lama, aotgan, deepfillv2, migan, or a .onnx file", metavar="NAME"
+        "default",
+        "who fills it: default, patch, telea, ns, or a network: lama, aotgan, deepfillv2, migan, "
+        "a .onnx file",
+        metavar="NAME",
     )
     card: str | None = option(None, "card of --fill that is a file", metavar="FILE")
+    seed: int = option(0, "another one fills otherwise", metavar="N")
+
+    def __post_init__(self) -> None:
+        _at_least("seed", self.seed, 0, whole=True)
 
 
 def _is_range(value: object) -> bool:
@@ -300,6 +307,7 @@ class EraseKeywords(TypedDict, total=False):
 
     fill: str
     card: str | None
+    seed: int
 
 
 class CallKeywords(RemoveKeywords, total=False):

@@ -196,7 +196,7 @@ class Erased(Picture):
 
     Attributes:
         hole: (H, W) bool: outside it every pixel is bit-identical to the photo's.
-        network: Name of the network that filled it.
+        network: Name of what filled it.
         seconds: Time of each step.
     """
 

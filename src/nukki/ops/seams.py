@@ -1,0 +1,122 @@
+"""Where a filled hole meets the photo: colours that go over into one another, and a soft border."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nukki.ops.alpha import gaussian
+from nukki.ops.composite import compose
+from nukki.ops.distance import nearest
+from nukki.ops.poisson import membrane
+from nukki.ops.tiles import tight_box
+from nukki.types import RGB8, Alpha, Box, Mask, Pixels
+
+__all__ = ["FEATHER", "blended", "feathered", "settled", "toned"]
+
+FEATHER = 8  # pixels around a hole that may be touched, at most
+_STEP = np.float32(64)  # levels: a larger step across the border is an edge and stays
+_SIDES = ((0, 1), (0, -1), (1, 1), (1, -1))
+
+
+def feathered(hole: Mask, width: float) -> Alpha:
+    """How much of the painting each pixel gets: 1 in the hole, falling to 0 around it.
+
+    Args:
+        hole: (H, W) bool.
+        width: Pixels around the hole that get some of it, 0 to `FEATHER`.
+
+    Returns:
+        (H, W) float32; 0 from `width` pixels on.
+    """
+    result = hole.astype(np.float32)
+    reach = min(float(width), float(FEATHER))
+    box = tight_box(hole, Box(0, 0, hole.shape[1], hole.shape[0]))
+    if box is None or reach <= 0:
+        return result
+    where = box.grown(FEATHER + 1, *hole.shape).slices()
+    away = nearest(hole[where])[0].astype(np.float32)
+    share = np.clip(1 - away / np.float32(reach + 1), 0, 1)
+    smooth = share * share * (3 - 2 * share)
+    result[where] = np.where(away < reach + 1, smooth, np.float32(0))
+    return result
+
+
+def blended(image: Pixels, painted: Pixels, alpha: Alpha, *, threads: int = 1) -> Pixels:
+    """The painting over the photo; where `alpha` is 0 the photo bit by bit, where 1 the painting.
+
+    Args:
+        image: (H, W, 3) uint8 or uint16.
+        painted: (H, W, 3) of the same depth, painted wherever `alpha` is above 0.
+        alpha: (H, W), what `feathered` gives.
+        threads: How many threads may work.
+    """
+    result = image.copy()
+    box = tight_box(alpha > 0, Box(0, 0, alpha.shape[1], alpha.shape[0]))
+    if box is not None:
+        where = box.slices()
+        result[where] = compose(painted[where], alpha[where], image[where], threads=threads)
+    return result
+
+
+def settled(image: RGB8, hole: Mask) -> RGB8:
+    """Take the step out of a hole's border, for paintings that are a shade off.
+
+    What the painting's pixels differ by from their neighbours across the border is taken up by a
+    membrane over the hole (Pérez, Gangnet & Blake, "Poisson image editing", SIGGRAPH 2003).
+
+    Args:
+        image: (H, W, 3) uint8, its hole painted.
+        hole: (H, W) bool.
+
+    Returns:
+        (H, W, 3), equal outside the hole.
+    """
+    box = tight_box(hole, Box(0, 0, hole.shape[1], hole.shape[0]))
+    if box is None:
+        return image.copy()
+    where = box.grown(1, *hole.shape).slices()
+    colours, inside = image[where].astype(np.float32), hole[where]
+    forces = np.zeros(colours.shape, np.float32)
+    for axis, by in _SIDES:
+        step = np.roll(colours, -by, axis) - colours
+        across = inside & ~np.roll(inside, -by, axis)
+        last = [slice(None), slice(None)]
+        last[axis] = slice(-1, None) if by > 0 else slice(0, 1)
+        across[tuple(last)] = False  # there is no neighbour beyond the picture's side
+        forces -= np.clip(step, -_STEP, _STEP) * across[..., None]
+    change = membrane(forces, inside)
+    result = image.copy()
+    part = np.rint(np.clip(colours + change, 0, 255)).astype(np.uint8)
+    np.copyto(result[where], part, where=inside[..., None])
+    return result
+
+
+def toned(image: RGB8, guide: RGB8, hole: Mask, sigma: float, share: float = 1.0) -> RGB8:
+    """Give a painting another's colours as they are from afar, and keep its detail.
+
+    Args:
+        image: (H, W, 3) uint8, its hole painted.
+        guide: (H, W, 3) uint8, the hole as it should look from afar.
+        hole: (H, W) bool.
+        sigma: Of the Gaussian that is "from afar", in pixels; only the hole's pixels are in it.
+        share: How much of the difference is taken, 0 to 1.
+
+    Returns:
+        (H, W, 3), equal to `image` outside the hole.
+    """
+    box = tight_box(hole, Box(0, 0, hole.shape[1], hole.shape[0]))
+    if box is None:
+        return image.copy()
+    where = box.grown(int(3 * sigma) + 1, *hole.shape).slices()
+    inside = hole[where].astype(np.float32)
+    weight = np.maximum(gaussian(inside, sigma), np.float32(1e-6))
+    result = image.copy()
+    part: NDArray[np.uint8] = result[where]
+    for channel in range(3):
+        own = part[..., channel].astype(np.float32)
+        apart = (guide[where][..., channel] - own) * inside
+        own += np.float32(share) * gaussian(apart, sigma) / weight
+        levels = np.rint(np.clip(own, 0, 255)).astype(np.uint8)
+        np.copyto(part[..., channel], levels, where=hole[where])
+    return result

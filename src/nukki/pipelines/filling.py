@@ -1,0 +1,137 @@
+"""What paints holes, behind one protocol: networks, patches of the photo, and both in turn."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from nukki.ops.grain import estimate_grain, grained
+from nukki.ops.hole_parts import parts
+from nukki.ops.patchfill import complete
+from nukki.ops.seams import settled, toned
+from nukki.tasks.inpainting import Inpainting
+from nukki.types import RGB8, Mask
+
+__all__ = ["Chain", "Filler", "Network", "Patches"]
+
+
+class Filler(Protocol):
+    """What paints holes."""
+
+    @property
+    def name(self) -> str:
+        """What `fill=` calls it."""
+        ...
+
+    def fill(
+        self, image: RGB8, mask: Mask, *, forbidden: Mask | None = None, seed: int = 0
+    ) -> RGB8:
+        """Paint a hole.
+
+        Args:
+            image: (H, W, 3) uint8, sRGB.
+            mask: (H, W) bool, True in the hole; not everywhere.
+            forbidden: (H, W) bool, what stays and must not come again in the hole, such as people.
+                Who copies nothing need not heed it.
+            seed: Whoever draws lots draws them from this.
+
+        Returns:
+            (H, W, 3) uint8, equal to `image` outside the hole. The same arguments give the same
+            bytes.
+        """
+        ...
+
+
+class Network:
+    """A network as a filler.
+
+    Attributes:
+        network: It.
+    """
+
+    def __init__(self, network: Inpainting) -> None:
+        self.network = network
+
+    @property
+    def name(self) -> str:
+        """The card's."""
+        return self.network.card.name
+
+    def fill(
+        self,
+        image: RGB8,
+        mask: Mask,
+        *,
+        forbidden: Mask | None = None,  # noqa: ARG002 (it copies nothing)
+        seed: int = 0,  # noqa: ARG002 (it draws no lots)
+    ) -> RGB8:
+        """See `Filler`."""
+        return self.network.fill(image, mask)
+
+
+class Patches:
+    """Patches of the photo itself (`ops.patchfill`); no weights.
+
+    Attributes:
+        threads: How many threads may work.
+    """
+
+    name = "patch"
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
+
+    def fill(
+        self, image: RGB8, mask: Mask, *, forbidden: Mask | None = None, seed: int = 0
+    ) -> RGB8:
+        """See `Filler`."""
+        return complete(image, mask, forbidden=forbidden, seed=seed, threads=self.threads)
+
+
+class Chain:
+    """Structure from one filler, detail from the photo itself.
+
+    The first paints each hole as it should look from afar. Patches of the photo are then sought
+    that look like that, given its colours, settled at the border, and made as grainy as the photo.
+
+    Attributes:
+        name: What `fill=` calls it.
+        first: Who paints the structure.
+        threads: How many threads may work.
+    """
+
+    def __init__(self, name: str, first: Filler, threads: int = 1) -> None:
+        self.name = name
+        self.first = first
+        self.threads = threads
+
+    def fill(
+        self, image: RGB8, mask: Mask, *, forbidden: Mask | None = None, seed: int = 0
+    ) -> RGB8:
+        """See `Filler`."""
+        usable = ~mask if forbidden is None else ~(mask | forbidden)
+        boxes = parts(mask, usable=usable)
+        guide = image.copy()
+        for box in boxes:
+            where = box.slices()
+            guide[where] = self.first.fill(image[where], mask[where], seed=seed)
+        painted = complete(
+            image, mask, guide=guide, forbidden=forbidden, seed=seed, threads=self.threads
+        )
+        for number, box in enumerate(boxes):
+            where = box.slices()
+            hole = mask[where]
+            part = toned(painted[where], guide[where], hole, _far(hole), _SHARE)
+            grain = estimate_grain(image[where], ~hole)
+            part = grained(settled(part, hole), hole, grain, seed=seed + number)
+            painted[where] = part
+        return painted
+
+
+_SHARE = 0.5  # of the first filler's colours from afar
+
+
+def _far(hole: Mask) -> float:
+    """Sigma of "from afar", by the hole's size: a network sees no more than some hundred pixels."""
+    return max(4.0, float(np.sqrt(hole.sum())) / 24)
