@@ -206,14 +206,14 @@ def test_the_average_follows_closely_at_first(trainer):
 
 def test_the_loss_falls_on_what_is_seen_again_and_again(trainer, recipe):
     """One photo, always whole, at a lively rate: the network learns it."""
-    stage = Stage(16, (64,), 2, 2e-3, 1e-3, crop=1.0, degrade=0.0)
+    stage = Stage(32, (64,), 2, 4e-3, 1e-3, crop=1.0, degrade=0.0)
     sets = {"shapes": SetUse(repeat=0.1)}
     losses = []
     one = trainer(use=replace(recipe, sets=sets, stages=(stage,), every=99), validating=False)
     step = one._step
     one._step = lambda *batch: losses.append(step(*batch)) or losses[-1]
     one.run(quiet)
-    assert sum(losses[-4:]) < 0.75 * sum(losses[:4])
+    assert sum(losses[-4:]) < 0.7 * sum(losses[:4])
 
 
 def test_validation_needs_no_subject_in_its_pictures(data):
@@ -410,7 +410,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(trainer):
     one = trainer()
     one.run(quiet, until=1)
     before = one.checkpoint.read_bytes()
-    restore = full_disk(5_000_000)
+    restore = full_disk(len(before) // 2)
     try:
         with pytest.raises(OutputError, match=r"`.*tiny\.pt` could not be written") as caught:
             one.run(quiet, until=2)
