@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from nukki.ops.crops import question, whole
 from nukki.tasks.detection import Detection
 from nukki.tasks.picking import Picking, Question
 from nukki.zoo.cards import load_card
-from train_files import make_things_data, shape, things_recipe, write_recipe
+from train_files import make_things_data, shape, stored_as_float16, things_recipe, write_recipe
 
 STARTER = Path(package.__file__).parent / "zoo" / "weights" / "subject.onnx"
 QUICK = "--threads", "1", "--workers", "0", "--device", "cpu"
@@ -75,7 +76,7 @@ def photo(seed=77):
 def small():
     """`pick` with single layers for its blocks, and no way up: traced in a fifth of the time.
 
-    The way up is `subject`'s, which is exported in tests/nets/test_export.py.
+    The way up is `subject`'s, which is exported in tests/cli/test_train.py.
     """
     torch = pytest.importorskip("torch")
     from nukki.nets.efficientnet import Conv
@@ -105,18 +106,29 @@ def small():
 
 @pytest.fixture(scope="module")
 def picked(train, small):
-    """A whole training of it, whose files are stored as float16 without asking which tensors."""
-    from nukki.nets import export
-    from nukki.nets.storage import halved
+    """A whole training of it.
+
+    Its files take crops of one size and are stored as float16 without asking which tensors: that is
+    half of the time. A slow test makes whole files for crops of any size.
+    """
+    from nukki.nets import export, pick_export
     from nukki.train import of_pick
 
-    def stored(model, judge, tolerance):
-        small = halved(model)
-        return small, {"everything": "half"}, judge(small)
+    def at_64(ports):
+        sides = {"h": 64, "w": 64, "h/2": 32, "w/2": 32, "h/4": 16, "w/4": 16, "h/8": 8, "w/8": 8}
+        return replace(
+            ports,
+            inputs={
+                name: tuple(sides.get(one, one) for one in size)
+                for name, size in ports.inputs.items()
+            },
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(of_pick, "PickNet", small)
-        patch.setattr(export, "compact", stored)
+        patch.setattr(pick_export, "ENCODER", at_64(pick_export.ENCODER))
+        patch.setattr(pick_export, "DECODER", at_64(pick_export.DECODER))
+        patch.setattr(export, "compact", stored_as_float16)
         code, work, said = train("pick")
     assert code == 0, said
     return work, said
