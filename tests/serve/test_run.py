@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import socket
@@ -35,7 +34,6 @@ class Running:
 
         def remembered(server, config):
             keep(server, config)
-            server.capture_signals = contextlib.nullcontext  # not in this thread
             self.server = server
 
         def gate(options, _run):
