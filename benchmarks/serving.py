@@ -8,7 +8,8 @@
 `load`: 1 MP photos (or those that are named), by turns the bare pipeline (one call after the other,
 all cores) and the server with so many clients; meanwhile /healthz is asked all the time. `--other`
 is another server that takes a photo as a part of a form, in the same run. `memory`: mixed requests,
-good and bad. `peaks`: memory by the size of the photo. Everything is sent to this machine only. Exit code 1 if a bound is missed.
+good and bad. `peaks`: memory by the size of the photo. Everything is sent to this machine only.
+Exit code 1 if a bound is missed.
 """
 
 from __future__ import annotations

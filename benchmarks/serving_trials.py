@@ -278,7 +278,7 @@ def _schema(args: argparse.Namespace, log: Path) -> None:
         words = [args.schemathesis, "run", f"http://127.0.0.1:{server.port}/openapi.json"]
         words += ["--checks", checks, "--max-examples", str(args.examples), "--workers", "1"]
         words += ["--seed", str(args.seed), "--request-timeout", "120", "--warnings", "off"]
-        code = subprocess.run(words, check=False).returncode
+        code = subprocess.run(words, check=False, cwd=log.parent).returncode
         check(server.get("/healthz").status == 200, "the server lives")
     check(code == 0, f"schemathesis ended with {code}")
 

@@ -474,3 +474,29 @@ def test_sixteen_bits_and_a_profile_come_through(client, networks):
     assert reply.body == nukki.remove(data, **BRIGHT).encode("png")
     assert nukki.read(reply.body).pixels.dtype == np.uint16
     assert Image.MIME["PNG"] == reply.headers["content-type"]
+
+
+def test_files_of_the_page_have_its_headers(client, tmp_path, monkeypatch):
+    (tmp_path / "js").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html>the page")
+    (tmp_path / "js" / "main.js").write_text("one()")
+    (tmp_path.parent / "secret.txt").write_text("no")
+    monkeypatch.setattr("nukki.serve.app.STATIC", tmp_path)
+    server = client()
+    page, script = server.get("/"), server.get("/js/main.js")
+    assert page.body == b"<!doctype html>the page"
+    assert script.headers["content-type"].startswith("text/javascript")
+    for reply in (page, script):
+        policy = reply.headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["cache-control"] == "no-cache"
+    again = server.get("/js/main.js", **{"if-none-match": script.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    for path in ("/../secret.txt", "/js/../../secret.txt", "/%2e%2e/secret.txt", "/js", "/none"):
+        reply = server.get(path)
+        assert reply.body != b"no"
+        assert reply.status in (404, 307), path
+    assert server.run(server.call("POST", "/")).status == 405

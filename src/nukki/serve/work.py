@@ -55,9 +55,13 @@ class Job:
         return picture
 
     def options(self, *but: str) -> dict[str, Any]:
-        """Arguments of the library's function that are neither pictures nor about reading."""
+        """Arguments of the library's function that are not about reading, uploads among them."""
         left = {"allow_truncated", *but}
-        return {name: value for name, value in self.given.items() if name not in left}
+        given = {name: value for name, value in self.given.items() if name not in left}
+        for one in TASKS[self.order.task].options:
+            if one.is_part and one.name in self.order.files and one.key not in left:
+                given[one.key] = self.picture(one.name)
+        return given
 
     def encoded(
         self, make: Callable[[], bytes], seconds: Mapping[str, float], headers: Mapping[str, str]
