@@ -27,6 +27,7 @@ Kind = Literal[
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,12}")
 _YES, _NO = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+_LARGEST = 100_000  # of numbers: no length in a photo is larger, and the work would not end
 _LONGEST = 4000  # characters of a value
 # What is the server's own business, or names a file of its machine.
 _LEFT_OUT = frozenset({"card", "device", "threads", "max_pixels"})
@@ -81,7 +82,9 @@ class Field:
         elif self.kind == "choice":
             schema |= {"type": "string", "enum": list(self.choices)}
         elif self.kind in ("integer", "number"):
-            plain = {"type": self.kind}
+            plain: dict[str, Any] = {"type": self.kind}
+            if self.kind == "number":
+                plain |= {"minimum": -_LARGEST, "maximum": _LARGEST}
             words = {"type": "string", "enum": list(self.words)}
             schema |= {"oneOf": [plain, words]} if self.words else plain
         elif self.kind == "pair":
@@ -190,8 +193,8 @@ def _number(field: Field, text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        expected = " or ".join(["a number", *field.words])
+    if not abs(value) <= _LARGEST:  # nor NaN
+        expected = " or ".join([f"a number of at most {_LARGEST:,}", *field.words])
         raise _wrong(field, expected, text, "send a number such as 0.5")
     return value
 
