@@ -1,0 +1,44 @@
+// The words of the page in four languages.
+// In the HTML: data-text="key" is the element's text, data-label its accessible name and tooltip.
+
+import { $, memory } from "./dom.js";
+
+const LANGUAGES = ["en", "ko", "ja", "zh"];
+let words = {};
+
+/** The text of a key; {name} in it is replaced. */
+export function text(key, values = {}) {
+  const said = words[key] ?? key;
+  return said.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** The word for what a network calls "person", "dog", …; its own name where there is none. */
+export const label = (name) => words[`label.${name}`] ?? name;
+
+export async function setLanguage(language) {
+  const response = await fetch(`texts/${language}.json`);
+  words = await response.json();
+  document.documentElement.lang = language;
+  document.title = text("title");
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+    element.title = text(element.dataset.label);
+  }
+  document.dispatchEvent(new Event("language"));
+}
+
+/** The language chosen before, else the browser's, else English. */
+export async function startTexts() {
+  const wanted = [memory.get("language"), ...navigator.languages].filter(Boolean);
+  const first = wanted.map((name) => name.slice(0, 2)).find((name) => LANGUAGES.includes(name));
+  const select = $("language");
+  select.value = first ?? "en";
+  select.addEventListener("change", () => {
+    memory.set("language", select.value);
+    setLanguage(select.value);
+  });
+  await setLanguage(select.value);
+}
