@@ -43,6 +43,7 @@ def graphs(tmp_path_factory):
     decoder(folder / "b.onnx")
     return {
         "bright": [tiny_network(folder, "identity")],
+        "flat": [tiny_network(folder, "flat")],
         "nan": [tiny_network(folder, "nan")],
         "finds": [folder / "finds.onnx"],
         "picks": [folder / "a.onnx", folder / "b.onnx"],
@@ -51,8 +52,9 @@ def graphs(tmp_path_factory):
 
 @pytest.fixture
 def networks(graphs):
-    """Networks by the names `bright`, `nan`, `finds`, `picks` and `fills`."""
-    cards = {"bright": SALIENT, "nan": SALIENT, "finds": BOXES_CARD, "picks": PICK_CARD}
+    """Networks by the names `bright`, `flat`, `nan`, `finds`, `picks` and `fills`."""
+    cards = dict.fromkeys(("bright", "flat", "nan"), SALIENT)
+    cards |= {"finds": BOXES_CARD, "picks": PICK_CARD}
     for name, card in cards.items():
         folder = known(name, card, *(path.name for path in graphs[name]))
         for path in graphs[name]:

@@ -98,7 +98,9 @@ def test_texts_become_values():
     ("name", "text"),
     [
         ("switch", "2"), ("switch", ""), ("whole", "1.0"), ("whole", "1" * 40), ("number", "nan"),
-        ("number", "inf"), ("number", "-1e6"), ("pair", "1,1e300"), ("number", ""), ("pair", "1"), ("pair", "1,2,3"), ("pair", "1,x"),
+        ("number", "inf"),
+        ("number", "-1e6"), ("pair", "1,1e300"),
+        ("number", ""), ("pair", "1"), ("pair", "1,2,3"), ("pair", "1,x"),
         ("word", "c"), ("text", " "), ("text", "a\0b"), ("text", "x" * 4001), ("file", "a.png"),
         ("network", "a/b"), ("network", "..\\b"), ("network", "c:b"), ("network", "net.onnx"),
         ("network", "NET.ONNX"), ("network", "."), ("network", ""), ("network", "yolox:net"),
