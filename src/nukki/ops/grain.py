@@ -1,9 +1,8 @@
 """Grain: how noisy a photo is at each lightness, and as much of it where it is missing.
 
-Noise is what the mask of Immerkær ("Fast noise variance estimation", Computer Vision and Image
-Understanding 64, 1996) leaves of a photo, taken where little else is: in the flattest of many
-small blocks, as the field does it for noise that depends on lightness (Liu, Szeliski, Kang,
-Zitnick & Freeman, "Automatic estimation and removal of noise from a single image", PAMI 2008).
+Noise is told where little else is: in the flattest of many small blocks, from what a plane leaves
+of them, by lightness (after Liu, Szeliski, Kang, Zitnick & Freeman, "Automatic estimation and
+removal of noise from a single image", PAMI 2008).
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ _BLOCK = 8  # pixels of a side
 _LEVELS = 8  # steps of lightness
 _FLAT = 0.25  # of the blocks of a step are its flattest ones
 _FEW = 6  # blocks: a step with fewer is told from all together
-_SCALE = 6.0  # the mask's own gain for white noise: the root of the sum of its squares
+_FREE = _BLOCK**2 / (_BLOCK**2 - 3)  # a plane takes three of a block's freedoms
+_ALIKE = 0.1  # correlation of neighbours in noise that is not soft, at most
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _LEAST = 0.25  # levels: less is not seen, and lost in rounding
 
@@ -53,25 +53,28 @@ def estimate_grain(image: RGB8, where: Mask) -> Grain:
         The grain: 0 where no block of 8 × 8 pixels lies within the part.
     """
     height, width = (side // _BLOCK * _BLOCK for side in where.shape)
-    # The mask sees a pixel's neighbours, so a block counts if its own ring is in the part as well.
-    framed = np.pad(where, 1)
-    inner = where & framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
-    whole = np.asarray(_blocks(inner[:height, :width]).all(axis=(1, 3)))
+    whole = np.asarray(_blocks(where[:height, :width]).all(axis=(1, 3)))
     if not whole.any():
         return Grain(np.zeros((_LEVELS, 3), np.float32), 0.0)
-    lightness = _blocks((image @ _LUMA)[:height, :width]).mean(axis=(1, 3))[whole]
-    step = np.minimum(lightness * (_LEVELS / 256), _LEVELS - 1).astype(np.intp)
-    residue = [_residue(image[..., channel].astype(np.float32)) for channel in range(3)]
+    light = _blocks((image @ _LUMA)[:height, :width]).transpose(0, 2, 1, 3)[whole]
+    step = np.minimum(light.mean(axis=(1, 2)) * (_LEVELS / 256), _LEVELS - 1).astype(np.intp)
     spread = np.stack(
-        [_blocks(np.square(one[:height, :width])).mean(axis=(1, 3))[whole] for one in residue], 1
+        [
+            np.square(_rest(_blocks(image[:height, :width, channel]).transpose(0, 2, 1, 3)[whole]))
+            .mean(axis=(1, 2))
+            .astype(np.float32)
+            for channel in range(3)
+        ],
+        axis=1,
     )
     sigma = np.empty((_LEVELS, 3), np.float32)
     for level in range(_LEVELS):
         mine = spread[step == level]
         if len(mine) < _FEW:
             mine = spread
-        sigma[level] = np.sqrt(np.quantile(mine, _FLAT, axis=0)) / _SCALE
-    return Grain(sigma, _softness(image, whole, spread, (height, width)))
+        sigma[level] = np.sqrt(np.quantile(mine, _FLAT, axis=0) * _FREE)
+    total = spread.sum(axis=1)
+    return Grain(sigma, _softness(_rest(light[total <= np.quantile(total, _FLAT)])))
 
 
 def grained(image: RGB8, hole: Mask, photo: Grain, *, seed: int = 0) -> RGB8:
@@ -107,34 +110,27 @@ def grained(image: RGB8, hole: Mask, photo: Grain, *, seed: int = 0) -> RGB8:
     return result
 
 
-def _residue(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A plane under the mask (1, -2, 1) across times the same down: edges and slopes vanish."""
-    framed = np.pad(plane, 1, mode="edge")
-    down = framed[:-2] - 2 * framed[1:-1] + framed[2:]
-    return np.asarray(down[:, :-2] - 2 * down[:, 1:-1] + down[:, 2:], np.float32)
+def _rest(blocks: NDArray[Any]) -> NDArray[np.float32]:
+    """(n, 8, 8): what a plane through each of the blocks leaves of it."""
+    ramp = np.arange(_BLOCK, dtype=np.float32) - np.float32((_BLOCK - 1) / 2)
+    length = np.float32(np.square(ramp).sum() * _BLOCK)
+    rest = blocks - blocks.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    for slope in (ramp[:, None], ramp):
+        rest = rest - (rest * slope).sum(axis=(1, 2), keepdims=True) / length * slope
+    return np.asarray(rest, np.float32)
 
 
-def _softness(
-    image: RGB8, whole: Mask, spread: NDArray[np.float32], size: tuple[int, int]
-) -> float:
-    """How soft the noise of the flattest blocks is, from how alike neighbours are in them.
+def _softness(noise: NDArray[np.float32]) -> float:
+    """How soft noise is, from how alike neighbours are in it.
 
     White noise under a Gaussian of sigma s has neighbours that correlate by exp(-1 / 4s²).
     """
-    luma = (image @ _LUMA)[: size[0], : size[1]]
-    total = spread.sum(axis=1)
-    noise = _blocks(luma).transpose(0, 2, 1, 3)[whole][total <= np.quantile(total, _FLAT)]
-    ramp = np.arange(_BLOCK, dtype=np.float32) - np.float32((_BLOCK - 1) / 2)
-    length = np.float32(np.square(ramp).sum() * _BLOCK)
-    noise = noise - noise.mean(axis=(1, 2), keepdims=True)
-    for slope in (ramp[:, None], ramp):  # a flat block may still be a slope
-        noise = noise - (noise * slope).sum(axis=(1, 2), keepdims=True) / length * slope
     power = float(np.square(noise).mean())
     if power < _LEAST**2:
         return 0.0
     across, down = noise[:, :, 1:] * noise[:, :, :-1], noise[:, 1:] * noise[:, :-1]
     correlation = float(across.mean() + down.mean()) / 2 / power
-    if correlation <= 0.02:
+    if correlation < _ALIKE:
         return 0.0
     return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9)))))
 

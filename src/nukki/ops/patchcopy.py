@@ -16,7 +16,7 @@ from nukki.ops.bilinear import places
 from nukki.ops.patches import CHANNELS, PATCH
 from nukki.ops.patchfield import Field
 from nukki.ops.patchlevels import Level
-from nukki.ops.poisson import membrane
+from nukki.ops.poisson import Seams
 from nukki.ops.tiles import each, row_blocks
 from nukki.types import RGB8, Mask
 
@@ -25,8 +25,6 @@ __all__ = ["Shifts", "copied", "shifts", "votes"]
 _USUAL = 75  # percentile of the costs that is a usual one
 _SHARP = 4  # more makes good matches count more beside usual ones
 _BLOCK = 1 << 13  # pixels in one piece of work
-_BEND = np.float32(64)  # levels: a larger step between pieces is an edge and stays
-_STIFF = 0.002  # of the membrane between pieces, so that errors do not add up over a long way
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
@@ -108,7 +106,7 @@ def _change(image: RGB8, hole: Mask, apart: NDArray[np.int32]) -> NDArray[np.flo
     own = colours[row + shift[:, 0], column + shift[:, 1]]
     placed = colours.copy()
     placed[row, column] = own
-    forces = np.zeros((height, width, 3), np.float32)
+    seams = Seams(hole)
     for down, across in _AROUND:
         y, x = row + down, column + across
         there = (y >= 0) & (y < height) & (x >= 0) & (x < width)
@@ -119,8 +117,8 @@ def _change(image: RGB8, hole: Mask, apart: NDArray[np.int32]) -> NDArray[np.flo
         wanted = np.where(beside[:, None], (wanted + other) / 2, wanted)
         bend = wanted - (placed[y, x] - own)
         bend = np.where(np.isfinite(bend) & there[:, None], bend, np.float32(0))
-        forces[row, column] += np.clip(bend, -_BEND, _BEND)
-    return membrane(forces, hole, stiff=_STIFF)
+        seams.bend(row, column, bend)
+    return seams.evened()
 
 
 def _step(

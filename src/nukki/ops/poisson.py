@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from nukki.types import Mask
 
-__all__ = ["membrane"]
+__all__ = ["Seams", "membrane"]
+
+_SHADE = np.float32(64)  # levels: a larger step is no shade, but edges that do not meet
+_EDGE = np.float32(96)  # levels that such edges are softened by, at most
+# How stiff the membranes are: shades are evened out over the whole hole, but errors must not add up
+# over a long way; edges are softened over three pixels.
+_SOFT, _STIFF = 0.002, 0.1
 
 _CYCLES = 3
 _SWEEPS = 3  # before and after each look at half the size
@@ -24,6 +30,34 @@ _MANY = 40
 
 # Pixels of the hole in two halves like a chessboard's: where they and their neighbours are.
 _Halves: TypeAlias = list[tuple[NDArray[np.intp], tuple[NDArray[np.intp], ...]]]
+
+
+class Seams:
+    """Steps in a hole that should not be there, and the change of colours that takes them out."""
+
+    def __init__(self, hole: Mask) -> None:
+        self._hole = hole
+        self._shades, self._edges = np.zeros((2, *hole.shape, 3), np.float32)
+
+    def bend(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], by: NDArray[np.float32]
+    ) -> None:
+        """Ask that steps from pixels to a neighbour become larger.
+
+        Args:
+            rows: (n,) the pixels, each at most once.
+            columns: (n,).
+            by: (n, 3) levels. Tukey's biweight tells shades from edges, which must not spread.
+        """
+        share = 1 - np.square(np.minimum(np.abs(by).max(axis=1, keepdims=True) / _SHADE, 1))
+        shade = by * np.square(share)
+        self._shades[rows, columns] += shade
+        self._edges[rows, columns] += np.clip(by - shade, -_EDGE, _EDGE)
+
+    def evened(self) -> NDArray[np.float32]:
+        """(H, W, 3): what to add to the colours, 0 outside the hole."""
+        shades = membrane(self._shades, self._hole, stiff=_SOFT)
+        return shades + membrane(self._edges, self._hole, stiff=_STIFF)
 
 
 def membrane(forces: NDArray[np.float32], hole: Mask, *, stiff: float = 0.0) -> NDArray[np.float32]:

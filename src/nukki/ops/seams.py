@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from nukki.ops.alpha import gaussian
 from nukki.ops.composite import compose
 from nukki.ops.distance import nearest
-from nukki.ops.poisson import membrane
+from nukki.ops.poisson import Seams
 from nukki.ops.tiles import tight_box
 from nukki.types import RGB8, Alpha, Box, Mask, Pixels
 
 __all__ = ["FEATHER", "blended", "feathered", "settled", "toned"]
 
 FEATHER = 8  # pixels around a hole that may be touched, at most
-_STEP = np.float32(64)  # levels: a larger step across the border is an edge and stays
 _SIDES = ((0, 1), (0, -1), (1, 1), (1, -1))
 
 
@@ -77,17 +76,17 @@ def settled(image: RGB8, hole: Mask) -> RGB8:
         return image.copy()
     where = box.grown(1, *hole.shape).slices()
     colours, inside = image[where].astype(np.float32), hole[where]
-    forces = np.zeros(colours.shape, np.float32)
+    seams = Seams(inside)
     for axis, by in _SIDES:
         step = np.roll(colours, -by, axis) - colours
         across = inside & ~np.roll(inside, -by, axis)
         last = [slice(None), slice(None)]
         last[axis] = slice(-1, None) if by > 0 else slice(0, 1)
         across[tuple(last)] = False  # there is no neighbour beyond the picture's side
-        forces -= np.clip(step, -_STEP, _STEP) * across[..., None]
-    change = membrane(forces, inside)
+        rows, columns = np.nonzero(across)
+        seams.bend(rows, columns, -step[rows, columns])
     result = image.copy()
-    part = np.rint(np.clip(colours + change, 0, 255)).astype(np.uint8)
+    part = np.rint(np.clip(colours + seams.evened(), 0, 255)).astype(np.uint8)
     np.copyto(result[where], part, where=inside[..., None])
     return result
 

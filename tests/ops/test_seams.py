@@ -1,0 +1,99 @@
+"""Borders of holes: what is touched, how soft it is, and steps that go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import frozen
+from nukki.ops.seams import FEATHER, blended, feathered, settled, toned
+
+
+def block(shape=(40, 50), rows=slice(12, 28), columns=slice(15, 35)):
+    mask = np.zeros(shape, np.bool_)
+    mask[rows, columns] = True
+    return frozen(mask)
+
+
+def flat(colour, shape=(40, 50)):
+    return frozen(np.full((*shape, 3), colour, np.uint8))
+
+
+@given(width=st.floats(0, 20))
+def test_a_feather_is_1_inside_and_0_beyond_its_width(width):
+    hole = block()
+    alpha = feathered(hole, width)
+    rows, columns = np.nonzero(hole)
+    y, x = np.indices(hole.shape)
+    away = np.sqrt(((y[..., None] - rows) ** 2 + (x[..., None] - columns) ** 2).min(axis=-1))
+    assert alpha.dtype == np.float32
+    assert (alpha[hole] == 1).all()
+    assert (alpha[~hole] < 1).all()
+    assert not alpha[away >= min(width, FEATHER) + 1].any()
+    assert (np.diff(alpha[20, 35:]) <= 0).all()
+    if width >= 2:
+        assert 0 < alpha[20, 36] < alpha[20, 35]
+
+
+def test_no_hole_no_feather():
+    assert not feathered(block(rows=slice(0, 0)), 5).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_blending_leaves_the_rest_alone(dtype):
+    random = np.random.default_rng(2)
+    image, painted = (
+        frozen(random.integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype)) for _ in range(2)
+    )
+    alpha = frozen(feathered(block(), 4))
+    result = blended(image, painted, alpha, threads=2)
+    np.testing.assert_array_equal(result[alpha == 0], image[alpha == 0])
+    np.testing.assert_array_equal(result[alpha == 1], painted[alpha == 1])
+    soft = (alpha > 0) & (alpha < 1)
+    expected = alpha[soft, None] * painted[soft] + (1 - alpha[soft, None]) * image[soft]
+    np.testing.assert_allclose(result[soft], expected, atol=0.51)
+    nothing = np.zeros_like(alpha)
+    np.testing.assert_array_equal(blended(image, painted, nothing), image)
+
+
+def test_a_shade_that_is_off_settles():
+    image, hole = np.full((40, 50, 3), 120, np.uint8), block()
+    image[hole] = (135, 120, 100)
+    texture = np.random.default_rng(1).integers(-6, 7, image.shape)
+    image = frozen((image + texture).astype(np.uint8))
+    result = settled(image, hole)
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+    assert np.abs(result[hole].mean(axis=0) - 120).max() < 3
+    # What was in it stays.
+    shown = result[hole].astype(float) - result[hole].mean(axis=0)
+    assert np.corrcoef(shown.reshape(-1), texture[hole].reshape(-1))[0, 1] > 0.9
+
+
+def test_an_edge_at_the_border_is_no_shade():
+    """The hole's left neighbour is a black wall: the wall must not darken what is beside it."""
+    image, hole = np.full((40, 50, 3), 200, np.uint8), block()
+    image[:, :15] = 10
+    result = settled(frozen(image), hole)
+    assert result[12:28, 24:35].min() > 195
+
+
+@pytest.mark.parametrize("rows", [slice(0, 40), slice(0, 1), slice(39, 40)])
+def test_settling_at_the_photos_sides(rows):
+    image, hole = flat(90).copy(), block(rows=rows)
+    image[hole] = 100
+    result = settled(frozen(image), hole)
+    assert np.abs(result[hole].astype(int) - 90).max() <= 2
+
+
+def test_toning_gives_the_guides_colours_and_keeps_detail():
+    hole = block(rows=slice(4, 36), columns=slice(4, 46))
+    texture = np.random.default_rng(3).integers(-9, 10, (40, 50, 3))
+    image, guide = frozen((flat(100) + texture).astype(np.uint8)), flat((130, 100, 80))
+    half = toned(image, guide, hole, 4, 0.5)
+    np.testing.assert_array_equal(half[~hole], image[~hole])
+    np.testing.assert_allclose(half[hole].mean(axis=0), (115, 100, 90), atol=1)
+    whole = toned(image, guide, hole, 4)
+    np.testing.assert_allclose(whole[hole].mean(axis=0), (130, 100, 80), atol=1)
+    assert abs(whole[hole].std() - np.hypot(image[hole].std(), np.std((130, 100, 80)))) < 1.5
