@@ -26,6 +26,7 @@ function go(part) {
   for (const id of ["welcome", "photos", "editor"]) $(id).hidden = id !== part;
   if (part !== "editor") {
     asking?.abort();
+    if (state.item?.status === "working") state.item.status = "waiting"; // the queue does it
     state.item = null;
     stage.busy(null);
   }
@@ -50,7 +51,7 @@ async function open(item) {
   item.status = item.status === "waiting" ? "working" : item.status; // the queue passes it over
   go("editor");
   $("editor-name").textContent = item.name;
-  $("back").textContent = text(state.items.length > 1 ? "back" : "another");
+  nameTools();
   await show();
 }
 
@@ -91,12 +92,14 @@ async function refresh() {
     }
     if (!signal.aborted && shot() === now) {
       stage.busy(null);
-      finish(now.item);
+      ready();
     }
   } catch (error) {
     if (error.name === "AbortError") return;
     stage.busy(null);
     complain(error.message, error.hint);
+    if (!now.cut && state.item) Object.assign(state.item, { status: "failed", error });
+    emit("items");
   }
 }
 
@@ -125,8 +128,11 @@ async function cutOut(now, signal) {
   }
 }
 
-function finish() {
-  for (const id of ["save", "copy"]) $(id).disabled = false;
+/** Whether there is something to save. */
+function ready() {
+  const now = shot();
+  const any = state.tab === "cut" ? Boolean(now.live) : Boolean(now.made);
+  for (const id of ["save", "copy"]) $(id).disabled = !any;
   emit("items");
 }
 
@@ -148,8 +154,7 @@ function display() {
     if (!now.live) stage.split(100);
     else if (Number($("slider").value) === 100) stage.split(0);
   }
-  const ready = state.tab === "cut" ? Boolean(now.live) : Boolean(now.made);
-  for (const id of ["save", "copy"]) $(id).disabled = !ready;
+  ready();
 }
 
 function setTab(tab) {
@@ -160,12 +165,18 @@ function setTab(tab) {
     $(`for-${name}`).hidden = name !== tab;
   }
   $("panel").setAttribute("aria-labelledby", `tab-${tab}`);
-  $("tool-restore").textContent = text(tab === "cut" ? "tool.restore" : "tool.unmark");
-  $("tool-remove").textContent = text(tab === "cut" ? "tool.remove" : "tool.mark");
+  nameTools();
   stage.split(0);
   emit("tab");
   display();
   if (shot()) refresh();
+}
+
+function nameTools() {
+  const [restore, remove] = state.tab === "cut" ? ["restore", "remove"] : ["unmark", "mark"];
+  $("tool-restore").textContent = text(`tool.${restore}`);
+  $("tool-remove").textContent = text(`tool.${remove}`);
+  $("back").textContent = text(state.items.length > 1 ? "back" : "another");
 }
 
 /** A thing of the list is to be kept or not: the server cuts out anew. */
@@ -184,7 +195,7 @@ function choose(now, before, after) {
     now.choice = choice;
   };
   step(after)();
-  now.did({ undo: step(before), redo: step(after), asks: true });
+  now.did("cut", { undo: step(before), redo: step(after), asks: true });
   emit("things");
   emit("painted");
   refresh();
@@ -265,6 +276,7 @@ function startButtons() {
       for (const item of state.items) item.card.remove();
       state.items = [];
     }
+    setTab("cut");
     go(state.items.length ? "photos" : "welcome");
     emit("items");
     work();
@@ -300,6 +312,11 @@ function startEvents() {
   on("shot", show);
   on("wish", refresh);
   on("background painted", display);
+  on("painted", () => {
+    // What was put together by the server is shown again once nothing is painted any more.
+    if (state.tab === "cut" && shot()?.live && isPutTogether(shot()) && !shot().edited) refresh();
+  });
+  document.addEventListener("language", nameTools);
   on("erasing", () => stage.busy(text("erasing")));
   on("erased", () => stage.busy(null));
   on("auto", () => choose(shot(), shot().choice, null));

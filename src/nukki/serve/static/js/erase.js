@@ -4,12 +4,14 @@ import { fieldsOf, networksOf, post } from "./api.js";
 import { $, complain, later, make, say } from "./dom.js";
 import { IN, OUT } from "./paint.js";
 import { encode } from "./png.js";
+import { maskOf } from "./runs.js";
 import { Shot, load, mask } from "./shot.js";
 import { emit, on, shot, state } from "./state.js";
 import { text } from "./texts.js";
 
 let known = null; // fields that the server's /api/erase takes
-let working = null; // AbortController of what is being asked for
+let working = null; // AbortController of the erasing
+let looking = null; // that of the hole that is shown before
 
 /** 255 where something goes: the chosen things, a little wider, and what was painted. */
 export function holeOf(open) {
@@ -19,7 +21,8 @@ export function holeOf(open) {
     const inside = mask(thing);
     for (let n = 0; n < hole.length; n++) if (inside[n]) hole[n] = IN;
   }
-  widen(hole, open.width, open.height, state.erase.grow);
+  const usual = 2 + Math.max(open.width, open.height) / 250;
+  widen(hole, open.width, open.height, state.erase.grow === "" ? usual : Number(state.erase.grow));
   for (let n = 0; open.hole && n < hole.length; n++) {
     if (open.hole[n] === IN) hole[n] = IN;
     else if (open.hole[n] === OUT) hole[n] = 0;
@@ -52,6 +55,25 @@ function widen(hole, width, height, pixels) {
   for (let n = 0; n < hole.length; n++) if (far[n] <= 3 * pixels) hole[n] = IN;
 }
 
+/**
+ * What goes, as fields of /api/erase: by numbers where only listed things are chosen, so that the
+ * server looks for what they hold and for their shadows; else as a mask.
+ */
+async function wishOf(open) {
+  const { fill, grow, shadow } = state.erase;
+  const chosen = (open.things ?? []).filter((one) => open.gone.has(one.key));
+  const listed = chosen.length > 0 && chosen.every((one) => !one.picked) && !open.hole?.some(Boolean);
+  if (listed && known?.has("what")) {
+    const what = chosen.map((one) => one.number).join(",");
+    return { image: open.file, what, grow, shadow, fill };
+  }
+  const { width, height } = open;
+  const mask = await encode({ width, height, data: holeOf(open) });
+  // The mask is as wide as it is shown; only the shadow is the server's.
+  const exact = known?.has("grow") ? 0 : "";
+  return { image: open.file, mask, grow: exact, shadow: known?.has("shadow") ? shadow : "", fill };
+}
+
 const show = later(60, () => {
   const open = shot();
   if (!open?.photo || state.tab !== "erase") return;
@@ -59,18 +81,34 @@ const show = later(60, () => {
   const any = open.shown.includes(IN);
   $("erase").disabled = !any || working !== null;
   emit("marks");
+  if (any && known?.has("preview")) ahead(open);
+});
+
+/** The hole as the server would take it, with shadows. */
+const ahead = later(300, async (open) => {
+  looking?.abort();
+  looking = new AbortController();
+  const { signal } = looking;
+  try {
+    const asked = { ...(await wishOf(open)), preview: "true", format: "json" };
+    const { hole } = await (await post("erase", asked, { signal })).json();
+    if (!hole || signal.aborted || shot() !== open) return;
+    open.shown = maskOf(hole);
+    emit("marks");
+  } catch (error) {
+    if (error.name !== "AbortError") complain(error.message, error.hint);
+  }
 });
 
 async function erase() {
   const open = shot();
   const { item } = state;
-  const hole = open.shown ?? holeOf(open);
+  looking?.abort();
   working = new AbortController();
   buttons();
   emit("erasing");
   try {
-    const chart = await encode({ width: open.width, height: open.height, data: hole });
-    const made = { image: open.file, mask: chart, fill: state.erase.fill };
+    const made = await wishOf(open);
     const answer = await post("erase", { ...made, format: "png" }, { signal: working.signal });
     const next = new Shot(await answer.blob(), made);
     next.file.name = item.name;
@@ -99,24 +137,32 @@ async function fillers() {
   const names = ["default", "patch", "telea", "ns"];
   const nets = await networksOf("inpainting").catch(() => []);
   known ??= await fieldsOf("erase").catch(() => new Set());
-  $("hole-shadow").closest(".grid").classList.toggle("no-shadow", !known.has("shadow"));
   for (const element of [$("hole-shadow"), document.querySelector('[for="hole-shadow"]')]) {
     element.hidden = !known.has("shadow");
   }
   const all = [...new Set([...names, ...nets.map((one) => one.name)])];
   $("fill").replaceChildren(...all.map((name) => make("option", { value: name, textContent: name })));
   $("fill").value = state.erase.fill;
+  show();
 }
 
 export function startErase() {
   $("erase").onclick = erase;
-  $("erase-undo").onclick = () => {
-    state.item.at -= 1;
-    say(text("erase.undone"));
+  const turn = (by) => () => {
+    if (working || !state.item?.shots[state.item.at + by]) return;
+    state.item.at += by;
+    say(text(by < 0 ? "erase.undone" : "erase.done"));
     emit("shot");
   };
+  $("erase-undo").onclick = turn(-1);
+  on("bring-back", turn(-1));
+  on("erase-again", turn(1));
   $("hole-grow").oninput = () => {
-    state.erase.grow = Number($("hole-grow").value);
+    state.erase.grow = $("hole-grow").value;
+    show();
+  };
+  $("hole-shadow").onchange = () => {
+    state.erase.shadow = $("hole-shadow").value;
     show();
   };
   $("fill").onchange = () => (state.erase.fill = $("fill").value);

@@ -47,13 +47,14 @@ async function up(cancelled = false) {
     return;
   }
   const open = shot();
+  const { tab } = state;
   busy = true;
   try {
     if (state.brush.snap) await snap(open);
   } catch (error) {
     complain(error.message, error.hint); // the stroke stays as it was drawn
   }
-  open.did(painter.finish(stroke.rect));
+  open.did(tab, painter.finish(stroke.rect));
   stroke = painter = null;
   busy = false;
   emit("painted");
@@ -89,7 +90,7 @@ async function choose(open, x, y) {
     step.redo();
     if (state.tab === "erase") open.gone.add(fresh.key);
     else add(open, fresh, rgba, true, step);
-    if (state.tab === "erase") open.did(step);
+    if (state.tab === "erase") open.did("erase", step);
     say(text("picked", { name: nameOf(fresh) }));
     complain(null);
   } catch (error) {
@@ -117,7 +118,7 @@ function add(open, thing, rgba, keep, more = null) {
   brush.mix(rect, null, keep, rgba);
   const paints = brush.finish(rect);
   thing.kept = keep;
-  open.did({
+  open.did("cut", {
     ...paints,
     undo() {
       paints.undo();
@@ -137,7 +138,7 @@ async function toggle(thing, wanted = null) {
   if (state.tab === "erase") {
     const step = (on) => () => void (on ? open.gone.add(thing.key) : open.gone.delete(thing.key));
     step(wanted)();
-    open.did({ undo: step(!wanted), redo: step(wanted) });
+    open.did("erase", { undo: step(!wanted), redo: step(wanted) });
     emit("things");
     emit("history");
     return;
@@ -158,18 +159,33 @@ function over(x, y) {
   point(picking ? thingAt(open, x, y) : null);
 }
 
+/** The next step back, or forth; erasing itself is the step before all others of the new photo. */
 function undo(forth) {
   const open = shot();
   if (!open || busy) return;
-  const [from, to] = forth ? [open.future, open.past] : [open.past, open.future];
-  const step = from.pop();
-  if (!step) return;
-  (forth ? step.redo : step.undo)();
-  to.push(step);
+  const { past, future } = open.steps[state.tab];
+  const [from, to] = forth ? [future, past] : [past, future];
+  const step = from.at(-1);
+  if (!step) {
+    if (state.tab === "erase") emit(forth ? "erase-again" : "bring-back");
+    return;
+  }
+  const run = forth ? step.redo : step.undo;
+  if (!run) return;
+  run();
+  to.push(from.pop());
   say(text(forth ? "redone" : "undone"));
   emit("painted");
   emit("things");
   if (step.asks) emit("wish");
+}
+
+function buttons() {
+  const open = shot();
+  const { past = [], future = [] } = open?.steps[state.tab] ?? {};
+  const erasing = state.tab === "erase" && state.item;
+  $("undo").disabled = !(past.at(-1)?.undo || (erasing && !past.length && state.item.at > 0));
+  $("redo").disabled = !(future.length || (erasing && state.item.at < state.item.shots.length - 1));
 }
 
 function setTool(tool) {
@@ -220,8 +236,5 @@ export function startHand() {
   $("redo").onclick = () => undo(true);
   document.addEventListener("keydown", key);
   bus.addEventListener("toggle", ({ detail }) => toggle(detail.thing, detail.checked));
-  on("painted history open cut", () => {
-    $("undo").disabled = !shot()?.past.length;
-    $("redo").disabled = !shot()?.future.length;
-  });
+  on("painted history open cut tab", buttons);
 }

@@ -103,7 +103,7 @@ export class CutPainter {
     }
   }
 
-  /** A step for `shot.did`. */
+  /** What undoes and redoes it, for `shot.did`. */
   finish(rect) {
     const { shot } = this;
     const before = patch(rect, shot.width, this.live, this.touched);

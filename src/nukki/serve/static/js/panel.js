@@ -110,7 +110,7 @@ export function startPanel() {
     notes();
   };
   $("crop").onchange = () => (state.crop = $("crop").checked);
-  on("open tab history", notes);
+  on("open tab painted cut", notes);
   swatches();
   document.addEventListener("language", () => {
     swatches();

@@ -4,6 +4,8 @@ import { post } from "./api.js";
 import { decode } from "./png.js";
 import { maskOf } from "./runs.js";
 
+const MOST_BYTES = 300e6; // of what can be undone
+
 export class Shot {
   /** @param made The fields of the request that made this photo by erasing; null of one that was chosen. */
   constructor(file, made = null) {
@@ -19,12 +21,12 @@ export class Shot {
     this.choice = null; // numbers of the things that are kept; null leaves it to the server
     this.gone = new Set(); // things that are to be erased
     this.hole = null; // what was painted to be erased, 0 to 255
-    this.past = []; // { undo, redo }
-    this.future = [];
+    this.steps = { cut: { past: [], future: [] }, erase: { past: [], future: [] } }; // { undo, redo }
   }
 
+  /** Whether something was painted on the cut-out. */
   get edited() {
-    return this.touched !== null && this.past.some((step) => step.paints);
+    return this.steps.cut.past.some((step) => step.paints);
   }
 
   get width() {
@@ -44,13 +46,14 @@ export class Shot {
   }
 
   /** Something was done that can be undone. */
-  did(step) {
-    this.past.push(step);
-    this.future = [];
+  did(tab, step) {
+    this.steps[tab].past.push(step);
+    this.steps[tab].future = [];
+    // What is long ago can be undone no more; that it was done is still known.
     let bytes = 0;
-    for (let n = this.past.length - 1; n >= 0; n--) {
-      bytes += this.past[n].bytes ?? 0;
-      if (bytes > 300e6) return void this.past.splice(0, n); // what is long ago is forgotten
+    for (const old of [...this.steps[tab].past].reverse()) {
+      bytes += old.bytes ?? 0;
+      if (bytes > MOST_BYTES) Object.assign(old, { undo: null, redo: null, bytes: 0 });
     }
   }
 }

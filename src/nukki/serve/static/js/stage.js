@@ -30,6 +30,7 @@ export const stage = {
     marks.style.transformOrigin = "0 0";
     marks.style.transform = `scale(${photo.width / marks.width}, ${photo.height / marks.height})`;
     spot = null;
+    stage.split(0);
     fit();
   },
 
@@ -124,7 +125,9 @@ function place() {
   $("before").style.clipPath = `inset(0 ${100 - split}% 0 0)`;
   $("split").hidden = split === 0;
   $("split").style.left = `${x + (width * scale * split) / 100}px`;
-  $("zoom-now").textContent = `${Math.round(100 * scale)}%`;
+  const percent = `${Math.round(100 * scale)}%`;
+  $("zoom-now").textContent = percent;
+  $("zoom-fit").setAttribute("aria-label", `${percent} ${$("zoom-fit").title}`);
   placeSpot();
 }
 

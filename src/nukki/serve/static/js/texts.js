@@ -1,5 +1,6 @@
 // The words of the page in four languages.
-// In the HTML: data-text="key" is the element's text, data-label its accessible name and tooltip.
+// In the HTML: data-text="key" is the element's text, data-label its accessible name and tooltip,
+// data-placeholder="key" what stands in an empty field.
 
 import { $, memory } from "./dom.js";
 
@@ -26,6 +27,9 @@ export async function setLanguage(language) {
   for (const element of document.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", text(element.dataset.label));
     element.title = text(element.dataset.label);
+  }
+  for (const element of document.querySelectorAll("[data-placeholder]")) {
+    element.placeholder = text(element.dataset.placeholder);
   }
   document.dispatchEvent(new Event("language"));
 }

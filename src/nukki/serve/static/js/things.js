@@ -102,7 +102,7 @@ function stencilOf(inside, fromWidth, fromHeight, width, height, colour) {
 function draw(context, scale) {
   const open = shot();
   if (!open?.photo) return;
-  if (state.tab === "erase" && !state.holding) {
+  if (state.tab === "erase") {
     const hole = open.shown ?? open.hole;
     if (hole) {
       const { width, height } = context.canvas;
@@ -115,7 +115,8 @@ function draw(context, scale) {
     context.drawImage(stencil(open, over), 0, 0);
   }
   context.globalAlpha = 1;
-  if (over || state.tab === "erase") for (const thing of open.things ?? []) number(context, scale, thing);
+  const asked = state.tab === "erase" && (open.gone.size > 0 || !open.made);
+  if (over || asked) for (const thing of open.things ?? []) number(context, scale, thing);
 }
 
 function number(context, scale, thing) {
