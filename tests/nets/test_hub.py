@@ -54,7 +54,7 @@ def golden():
     return content, json.loads(content["told"].tobytes())
 
 
-def published(golden, name):
+def published(golden, name, *, least=False):
     """A checkpoint as its publisher names it."""
     told = golden[1]
     return {
@@ -62,6 +62,7 @@ def published(golden, name):
             weights.tensor(told["seed"], key, shape, weights.kind_of(key, shape, "float32"))
         )
         for key, shape in told["keys"][name]
+        if hub_nets.has_least(key) or not least
     }
 
 
@@ -71,10 +72,17 @@ def small(monkeypatch):
     hub_nets.known(monkeypatch)
 
 
-def loaded(golden, name):
-    """The small network with the golden weights."""
+@pytest.fixture
+def least(monkeypatch):
+    """The names stand for the smallest networks, of which graphs are made."""
+    hub_nets.known(monkeypatch, hub_nets.LEAST)
+
+
+def loaded(golden, name, *, least=False):
+    """The network that the name stands for, with the golden weights."""
     net = registry.build(name)
-    net.load_state_dict(fit.fit(name, with_constants(name, published(golden, name))), strict=True)
+    state = with_constants(name, published(golden, name, least=least))
+    net.load_state_dict(fit.fit(name, state), strict=True)
     return net.eval()
 
 
@@ -200,9 +208,9 @@ def test_sizes_are_the_publishers(name):
 
 
 def checkpoint(golden, name, folder):
-    """A publisher's file."""
+    """A publisher's file of the smallest network."""
     path = folder / f"{name}.pth"
-    torch.save(with_constants(name, published(golden, name)), path)
+    torch.save(with_constants(name, published(golden, name, least=True)), path)
     return path
 
 
@@ -226,7 +234,7 @@ def graphs(golden, tmp_path_factory, traced):
             folder = tmp_path_factory.mktemp(name)
             path = checkpoint(golden, name, folder)
             with pytest.MonkeyPatch.context() as monkeypatch:
-                hub_nets.known(monkeypatch)
+                hub_nets.known(monkeypatch, hub_nets.LEAST)
                 monkeypatch.setattr(converting, "graph", noted)
                 done[name] = converting.convert(path, name, folder / "net.onnx")
         return done[name]
@@ -260,7 +268,7 @@ def test_graphs_compute_the_same(graphs, name):
         ("vitmatte-s", STORED_TOLERANCE),
     ],
 )
-def test_weights_in_float16(small, golden, graphs, traced, monkeypatch, tmp_path, name, allowed):
+def test_weights_in_float16(least, golden, graphs, traced, monkeypatch, tmp_path, name, allowed):
     whole = graphs(name)
     monkeypatch.setattr(converting, "graph", lambda _, __, ports: traced[ports.outputs])
     monkeypatch.setattr(converting, "STORED_TOLERANCE", allowed)
@@ -288,10 +296,11 @@ def test_weights_in_float16(small, golden, graphs, traced, monkeypatch, tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mask2former-swin-t", "vitmatte-s"])
 def test_graphs_take_any_size_and_count(golden, monkeypatch, tmp_path, name):
-    hub_nets.known(monkeypatch, any_size=True)
+    hub_nets.known(monkeypatch, hub_nets.LEAST, any_size=True)
     made = converting.convert(checkpoint(golden, name, tmp_path), name, tmp_path / "net.onnx")
     assert len({verdict.what for verdict in made.files[0].verdicts}) == 4
-    net, session = loaded(golden, name), get_session(tmp_path / "net.onnx", device="cpu")
+    net = loaded(golden, name, least=True)
+    session = get_session(tmp_path / "net.onnx", device="cpu")
     ports = shipped.ports_of(name)
     for count, *size in ((1, 384, 384), (3, 64, 96)):
         channels = golden[1]["sizes"][name][0]
@@ -305,9 +314,9 @@ def test_graphs_take_any_size_and_count(golden, monkeypatch, tmp_path, name):
             np.testing.assert_allclose(answer[key], value.numpy(), atol=2e-4)
 
 
-def test_instances_are_those_of_the_librarys_processor(small, golden, graphs, cat):
+def test_instances_are_those_of_the_librarys_processor(least, golden, graphs, cat):
     card = catalog.find("mask2former-swin-t")
-    net = loaded(golden, "mask2former-swin-t")
+    net = loaded(golden, "mask2former-swin-t", least=True)
     processor = transformers.models.mask2former.image_processing_pil_mask2former
     theirs = processor.Mask2FormerImageProcessorPil(
         size={"height": 384, "width": 384}, image_mean=card.input.mean, image_std=card.input.std
@@ -333,9 +342,9 @@ def test_instances_are_those_of_the_librarys_processor(small, golden, graphs, ca
         assert (segment.mask ^ mask).mean() < 1e-3
 
 
-def test_alphas_are_those_of_the_librarys_processor(small, golden, graphs, astronaut):
+def test_alphas_are_those_of_the_librarys_processor(least, golden, graphs, astronaut):
     card = catalog.find("vitmatte-s")
-    net = loaded(golden, "vitmatte-s")
+    net = loaded(golden, "vitmatte-s", least=True)
     image = np.ascontiguousarray(astronaut[:150, :200])
     trimap = np.full(image.shape[:2], 128, np.uint8)
     trimap[:40], trimap[110:] = 0, 255
@@ -353,7 +362,7 @@ def test_alphas_are_those_of_the_librarys_processor(small, golden, graphs, astro
     assert (mine[trimap == 255] == 1).all()
 
 
-def test_answers_are_those_of_the_librarys_processor(small, golden, graphs, cat):
+def test_answers_are_those_of_the_librarys_processor(least, golden, graphs, cat):
     """SAM: the photo as it is shown, places as they are scaled, masks as they are enlarged."""
     side = hub_nets.SAM_SIDE
     known = catalog.find("sam-vit-b")
@@ -364,7 +373,7 @@ def test_answers_are_those_of_the_librarys_processor(small, golden, graphs, cat)
         size={"longest_edge": side}, pad_size={"height": side, "width": side}
     )
     processor = transformers.SamProcessor(pil)
-    net = loaded(golden, "sam-vit-b")
+    net = loaded(golden, "sam-vit-b", least=True)
     whole = transformers.SamModel(net.net.config)
     state = dict(net.net.state_dict())
     shared = "positional_embedding"
