@@ -42,14 +42,14 @@ def test_the_mask_may_be_anything_that_says_it(fills, photo, mask, tmp_path):
     given = [mask, grey, path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()),
              Image.fromarray(grey), nukki.read(grey)]  # fmt: skip
     for one in given:
-        erased = nukki.erase(photo, mask=one, fill=fills)
+        erased = nukki.erase(photo, mask=one, fill=fills, grow=0)
         np.testing.assert_array_equal(erased.pixels[~mask], photo[~mask])
         assert (erased.pixels[mask] == FILLS_COLOUR).all()
         np.testing.assert_array_equal(erased.hole, mask)
 
 
 def test_the_result_is_a_picture(fills, photo, mask, tmp_path):
-    erased = nukki.erase(photo, mask=mask, fill=fills, threads=1)
+    erased = nukki.erase(photo, mask=mask, fill=fills, grow=0, threads=1)
     assert isinstance(erased, nukki.Picture)
     assert erased.network == fills
     erased.save(tmp_path / "clean.png")
@@ -61,11 +61,13 @@ def test_wide_grey_and_transparent_photos(fills, photo, mask):
     grey = frozen(photo[..., 0])
     rgba = frozen(np.dstack([photo, photo[..., :1]]))
     for one in (wide, grey, rgba):
-        picture, erased = nukki.read(one), nukki.erase(one, mask=mask, fill=fills)
+        picture, erased = nukki.read(one), nukki.erase(one, mask=mask, fill=fills, grow=0)
         assert erased.pixels.dtype == one.dtype
         np.testing.assert_array_equal(erased.pixels[~mask], picture.pixels[~mask])
         assert (erased.pixels[mask] == np.array(FILLS_COLOUR) * (257 if one is wide else 1)).all()
-    np.testing.assert_array_equal(nukki.erase(rgba, mask=mask, fill=fills).alpha, rgba[..., 3])
+    np.testing.assert_array_equal(
+        nukki.erase(rgba, mask=mask, fill=fills, grow=0).alpha, rgba[..., 3]
+    )
 
 
 def test_an_own_file_with_its_card(fills, photo, mask, tmp_path):
@@ -74,7 +76,7 @@ def test_an_own_file_with_its_card(fills, photo, mask, tmp_path):
     card = tmp_path / "own.toml"
     card.write_text(FILLS_CARD + "[inpainting]")
     file = settings.models_folder() / fills / "net.onnx"
-    erased = nukki.erase(photo, mask=mask, fill=str(file), card=str(card))
+    erased = nukki.erase(photo, mask=mask, fill=str(file), card=str(card), grow=0)
     assert (erased.pixels[mask] == FILLS_COLOUR).all()
 
 
@@ -103,11 +105,11 @@ def test_wrong_wishes(fills, photo, mask, options, error, said):
 
 
 def test_without_a_name_the_photo_itself_fills_it(photo, mask):
-    one, two = (nukki.erase(photo, mask=mask, threads=threads) for threads in (1, 2))
+    one, two = (nukki.erase(photo, mask=mask, grow=0, threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one.pixels[~mask], photo[~mask])
     np.testing.assert_array_equal(one.pixels, two.pixels)
     assert one.network == "patch"
-    named = nukki.erase(photo, mask=mask, fill="patch", seed=0)
+    named = nukki.erase(photo, mask=mask, fill="patch", grow=0, seed=0)
     np.testing.assert_array_equal(one.pixels, named.pixels)
 
 
@@ -124,9 +126,9 @@ def test_the_fillers_without_weights_take_every_photo(photo, mask, fill, kind):
     else:
         image, hole = photo[8:9], mask[8:9]
     image, hole = frozen(image), frozen(hole)
-    picture, erased = nukki.read(image), nukki.erase(image, mask=hole, fill=fill)
+    picture, erased = nukki.read(image), nukki.erase(image, mask=hole, fill=fill, grow=0)
     assert erased.network == fill
     assert erased.pixels.dtype == image.dtype
     np.testing.assert_array_equal(erased.pixels[~hole], picture.pixels[~hole])
-    again = nukki.erase(image, mask=hole, fill=fill)
+    again = nukki.erase(image, mask=hole, fill=fill, grow=0)
     np.testing.assert_array_equal(erased.pixels, again.pixels)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, TypeVar, Unpack
 
 from nukki import settings
+from nukki.erasing import erase, layers, plate, what_goes
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
-from nukki.io.masks import MaskSource, read_mask
-from nukki.loading import load, load_as, load_filler, load_finder, load_picker
+from nukki.loading import load, load_as, load_finder, load_picker
 from nukki.ops.prompts import box_of, point_of
-from nukki.pipelines import erase as erasing
 from nukki.pipelines import pick as picking
 from nukki.pipelines import remove as removal
 from nukki.pipelines import replace as putting
 from nukki.pipelines import segment as segmenting
 from nukki.pipelines.backgrounds import Colour, Source, background_of
+from nukki.pipelines.known import check_known, names
 from nukki.pipelines.options import (
-    EraseKeywords,
-    EraseOptions,
     PickKeywords,
     PickOptions,
     RemoveKeywords,
@@ -30,7 +27,7 @@ from nukki.pipelines.options import (
     SegmentOptions,
 )
 from nukki.pipelines.replace_options import AddOptions, PlaceOptions, ReplaceKeywords
-from nukki.pipelines.results import Cutout, Erased, Instance, Replaced, Segmentation
+from nukki.pipelines.results import Cutout, Instance, Replaced, Segmentation
 from nukki.tasks.matting import Matting
 from nukki.tasks.saliency import Saliency
 from nukki.types import Box, Point
@@ -39,19 +36,22 @@ from nukki.zoo.cards import CommercialUse, ModelCard, Task
 
 __all__ = [
     "erase",
+    "layers",
     "list_models",
     "load",
     "load_as",
     "pick",
+    "plate",
     "read",
     "remove",
     "replace",
     "segment",
+    "what_goes",
 ]
 
 _CALL = ("device", "threads", "max_pixels", "allow_truncated", "accept_licence")
 
-Options = TypeVar("Options", RemoveOptions, SegmentOptions, EraseOptions, PickOptions)
+Options = TypeVar("Options", RemoveOptions, SegmentOptions, PickOptions)
 
 
 def read(
@@ -178,11 +178,11 @@ def replace(
         NukkiError: See its tree in `nukki.errors`.
     """
     given: dict[str, Any] = dict(options)
-    mine = {name: given.pop(name) for name in _names(AddOptions) if name in given}
-    where = {name: given.pop(name) for name in _names(PlaceOptions) if name in given}
+    mine = {name: given.pop(name) for name in names(AddOptions) if name in given}
+    where = {name: given.pop(name) for name in names(PlaceOptions) if name in given}
     how, wish = AddOptions(**mine), PlaceOptions(**where)
-    known = (*_names(PlaceOptions), *_names(AddOptions), *_names(RemoveOptions), *_CALL)
-    _check_known("replace", given, known)
+    known = (*names(PlaceOptions), *names(AddOptions), *names(RemoveOptions), *_CALL)
+    check_known("replace", given, known)
     if add is None:
         if mine:
             message = f"`{next(iter(mine))}` goes with `add`"
@@ -293,53 +293,6 @@ def pick(
     return picking.pick(picture, picker, points=shown, box=around)
 
 
-def erase(
-    image: Source,
-    *,
-    mask: MaskSource,
-    device: str | None = None,
-    threads: int | None = None,
-    max_pixels: int | None = None,
-    allow_truncated: bool = False,
-    accept_licence: bool = False,
-    **options: Unpack[EraseKeywords],
-) -> Erased:
-    """Take something out of a photo and fill the hole.
-
-    Args:
-        image: Whatever `read` takes.
-        mask: What goes: a grey picture (white goes) or a cut-out, of the photo's size, or an array
-            (H, W) of bool or uint8.
-        device: See `remove`.
-        threads: See `remove`.
-        max_pixels: See `read`.
-        allow_truncated: See `read`; the mask has to be whole.
-        accept_licence: See `remove`.
-        **options: Fields of `pipelines.options.EraseOptions`: fill (default, patch, telea, ns, or a
-            network), card, seed.
-
-    Returns:
-        A picture of the photo's size, depth and colour space, with its profile and EXIF. Outside
-        the mask every pixel is bit-identical to the photo's.
-
-    Raises:
-        NothingFound: If the mask is empty.
-        NukkiError: See its tree in `nukki.errors`.
-    """
-    wish = _checked(EraseOptions, "erase", options)
-    picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
-    hole = read_mask(mask, max_pixels=max_pixels, white=erasing.WHITE)
-    erasing.check_hole(picture, hole)  # before anything is fetched
-    filler = load_filler(
-        wish.fill,
-        card=wish.card,
-        device=device,
-        threads=threads,
-        accept_licence=accept_licence,
-    )
-    return erasing.erase(picture, hole, filler, seed=wish.seed)
-
-
 def list_models(
     task: Task | None = None, *, commercial_use: CommercialUse | None = None
 ) -> tuple[ModelCard, ...]:
@@ -355,19 +308,5 @@ def list_models(
 
 def _checked(kind: type[Options], function: str, options: Mapping[str, Any]) -> Options:
     """The options as a checked table; an unknown one is an error with near matches."""
-    _check_known(function, options, _names(kind))
+    check_known(function, options, names(kind))
     return kind(**options)
-
-
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-def _check_known(function: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
-    import difflib
-
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            message = f"`{name}` is not an option of {function}"
-            raise InputError(message, hint=f"did you mean {near[0]}?" if near else None)

@@ -26,7 +26,7 @@ def words(place):
     """Words that choose a network that paints every hole with one colour."""
     network(place, PAINT, name="fills")
     (place / "fills.toml").write_text(FILLS_CARD + "[inpainting]")
-    return ["--fill", place / "fills.onnx", "--card", place / "fills.toml"]
+    return ["--fill", place / "fills.onnx", "--card", place / "fills.toml", "--grow", "0"]
 
 
 @pytest.fixture
@@ -125,7 +125,8 @@ def test_the_fields_networks_by_name(nukki, photos, mask, hole, place):
         folder.mkdir(parents=True)
         text = PAINT.replace("[1,4,", f"[1,{channels},")
         network(folder, text, name=file.removesuffix(".onnx"))
-        assert nukki("erase", "a.png", "--mask", mask, "--fill", name, "-o", f"{name}.png") == 0
+        words = ["--fill", name, "--grow", "0", "-o", f"{name}.png"]
+        assert nukki("erase", "a.png", "--mask", mask, *words) == 0
         after = np.asarray(Image.open(f"{name}.png"))
         np.testing.assert_array_equal(after[~hole], before[~hole])
         assert (after[hole] != before[hole]).any()
@@ -142,7 +143,7 @@ def test_migan_with_the_packages_card(nukki, photos, mask, hole, place):
     shutil.copy(catalog.card_path("migan"), "migan.toml")
     code = nukki(
         "erase", "a.png", "--mask", mask, "--fill", "migan.onnx", "--card", "migan.toml",
-        "-o", "b.png",
+        "--grow", "0", "-o", "b.png",
     )  # fmt: skip
     assert code == 0
     after = np.asarray(Image.open("b.png"))
@@ -161,14 +162,21 @@ def test_json_says_it_all(nukki, photos, words, mask, hole, capsys):
     photos("a.png")
     assert nukki("erase", "a.png", "--mask", mask, *words, "-o", "b.png", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer.pop("seconds")) == {"fill", "colours"}
+    assert answer.pop("seconds") > 0
+    assert set(answer.pop("steps")) == {"find", "plan", "fill", "colours"}
+    (part,) = answer.pop("parts")
+    assert part["label"] == "mask"
+    assert (part["number"], part["grow"], part["shape"]) == (None, 0, "mask")
     assert answer == {
         "input": "a.png",
         "output": "b.png",
+        "outcome": "done",
+        "reason": None,
         "width": WIDTH,
         "height": HEIGHT,
         "network": "fills",
         "hole": int(hole.sum()),
+        "passes": [],
     }
 
 
@@ -272,9 +280,9 @@ def test_a_photo_of_one_pixel(nukki, words, place, covered, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["-o", "a.png", "--overwrite"], "`a.png` is what is read"),
+        (["-o", "a.png", "--overwrite"], "`a.png` is the picture that is read"),
         (["-o", "mask.png", "--overwrite"], "`mask.png` is what is read"),
-        (["-o", "link.png", "--overwrite"], "`link.png` is what is read"),
+        (["-o", "link.png", "--overwrite"], "`link.png` is the picture that is read"),
         (["-o", "there.png"], "`there.png` is there already"),
         (["-o", "n.docx"], "docx"),
         (["-o", "n"], "no ending"),

@@ -147,7 +147,7 @@ def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:
     else:
         settings |= {"type": _reader(kind, _words(hint)), "metavar": data.get("metavar")}
     group.add_argument(*flags, **settings)
-    if field.name in _NEGATIVE:
+    if field.name in _NEGATIVE and not _words(hint):
         settings |= {"type": _negative, "help": f"the negative of {name}"}
         group.add_argument(f"--{_NEGATIVE[field.name]}", **settings)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Job",
     "Made",
+    "Task",
     "add_files",
     "check_pipe",
     "check_report",
@@ -36,6 +37,7 @@ __all__ = [
     "print_plan",
     "ready_networks",
     "run",
+    "standing",
     "write_out",
 ]
 
@@ -72,6 +74,48 @@ class Made(Protocol):
 M = TypeVar("M", bound=Made)
 
 
+class Task(Protocol):
+    """What is done with each picture: a `Job`, or anything like it."""
+
+    @property
+    def resume(self) -> bool:
+        """Whether finished results are passed over."""
+        ...
+
+    @property
+    def allow_empty(self) -> bool:
+        """Whether nothing found is no failure."""
+        ...
+
+    def standing(self, item: Item) -> Outcome | None:
+        """The outcome of an item whose result is there already; None where it is to be done."""
+        ...
+
+    def work(self, item: Item) -> Outcome:
+        """Read, make and write one picture."""
+        ...
+
+
+def standing(item: Item, *, overwrite: bool, resume: bool) -> Outcome | None:
+    """The outcome of an item whose result is there already; None where it is to be done."""
+    from nukki.batch.outcome import Outcome
+
+    target = item.target
+    if target is None or overwrite or not (target.exists() or target.is_symlink()):
+        return None
+    if resume:
+        return Outcome(
+            input=item.input, output=item.output, outcome="skipped", reason="finished before"
+        )
+    return Outcome(
+        input=item.input,
+        output=item.output,
+        outcome="exists",
+        reason=f"`{target}` is there already",
+        hint="give --overwrite to replace it, or --resume to pass over finished results",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job(ABC, Generic[M]):
     """Everything about a run but the pictures."""
@@ -99,22 +143,7 @@ class Job(ABC, Generic[M]):
 
     def standing(self, item: Item) -> Outcome | None:
         """The outcome of an item whose result is there already; None where it is to be done."""
-        from nukki.batch.outcome import Outcome
-
-        target = item.target
-        if target is None or self.overwrite or not (target.exists() or target.is_symlink()):
-            return None
-        if self.resume:
-            return Outcome(
-                input=item.input, output=item.output, outcome="skipped", reason="finished before"
-            )
-        return Outcome(
-            input=item.input,
-            output=item.output,
-            outcome="exists",
-            reason=f"`{target}` is there already",
-            hint="give --overwrite to replace it, or --resume to pass over finished results",
-        )
+        return standing(item, overwrite=self.overwrite, resume=self.resume)
 
     def work(self, item: Item) -> Outcome:
         """Read, make and write one picture.
@@ -124,9 +153,9 @@ class Job(ABC, Generic[M]):
         """
         from nukki.batch.outcome import Outcome
 
-        standing = self.standing(item)
-        if standing is not None:
-            return standing
+        there = self.standing(item)
+        if there is not None:
+            return there
         start = perf_counter()
         made = self.make(sys.stdin.buffer.read() if item.source is None else item.source)
         written = made.found or self.allow_empty
@@ -200,12 +229,12 @@ def check_pipe(planned: Plan, args: argparse.Namespace) -> None:
         raise InputError(message, hint=hint)
 
 
-def check_standing(planned: Plan, job: Job[Any], args: argparse.Namespace) -> None:
+def check_standing(planned: Plan, job: Task, args: argparse.Namespace) -> None:
     """Refuse a single result's file that is in the way, before any work is done."""
     if planned.single and not job.resume and not args.dry_run:
-        standing = job.standing(planned.items[0])
-        if standing is not None:
-            message = standing.reason or ""
+        there = job.standing(planned.items[0])
+        if there is not None:
+            message = there.reason or ""
             raise InputError(message, hint="give --overwrite to replace it, or -o another name")
 
 
@@ -221,11 +250,11 @@ def check_report(planned: Plan, args: argparse.Namespace) -> None:
         raise InputError(message, hint="give --report another name")
 
 
-def print_plan(planned: Plan, job: Job[Any], *, as_json: bool) -> int:
+def print_plan(planned: Plan, job: Task, *, as_json: bool) -> int:
     """Print what would be written; gives the exit code."""
     for item in planned.items:
-        standing = job.standing(item)
-        word = "planned" if standing is None else standing.outcome
+        there = job.standing(item)
+        word = "planned" if there is None else there.outcome
         if as_json:
             record = {"input": item.input, "output": item.output, "outcome": word}
             print(json.dumps(record))
@@ -274,7 +303,7 @@ def ready_networks(job: Job[Any], args: argparse.Namespace) -> None:
         ready(name, task=found.task, card=its_card, run=job.run, **terms)
 
 
-def run(planned: Plan, job: Job[Any], args: argparse.Namespace) -> int:
+def run(planned: Plan, job: Task, args: argparse.Namespace) -> int:
     """Do the work, tell of it and report it; gives the exit code."""
     from nukki.batch.outcome import Tally
     from nukki.cli.progress import Progress
@@ -300,7 +329,7 @@ def run(planned: Plan, job: Job[Any], args: argparse.Namespace) -> int:
     return exit_code_of(tally, allow_empty=job.allow_empty)
 
 
-def _outcomes(planned: Plan, job: Job[Any], jobs: int | None) -> Generator[Outcome]:
+def _outcomes(planned: Plan, job: Task, jobs: int | None) -> Generator[Outcome]:
     from nukki.batch.local import run as run_batch
     from nukki.batch.outcome import failure
 
@@ -322,7 +351,9 @@ def _tell(outcome: Outcome, tell: Any, *, single: bool, args: argparse.Namespace
         return
     for note in outcome.notes:
         tell(f"note: `{outcome.input}`: {note}")
-    if outcome.outcome == "nothing found":
+    if outcome.outcome == "nothing found" and outcome.confidence is None:
+        tell(f"`{outcome.input}`: {outcome.reason}")
+    elif outcome.outcome == "nothing found":
         why = f"; {outcome.why}" if outcome.why else ""
         tell(f"nothing found in `{outcome.input}` (confidence {outcome.confidence:.2f}{why})")
     elif single and outcome.outcome == "done":

@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nukki.ops.components import find_pieces
 from nukki.ops.discs import dilated
 from nukki.ops.tiles import tight_box
 from nukki.types import Box, Mask
@@ -24,7 +25,8 @@ _SHARE = 0.016  # of the side of a square as large as the thing: what its mask i
 _SHARPENED = 0.002  # of the photo's shorter side: what cameras draw around edges
 _LEAST = 3  # pixels: what JPEG does at any size
 _MOST = 0.02  # of the photo's longer side
-_THERE, _SOLID = 8, 242  # levels of 255 from which on a pixel is touched, and is the thing's own
+# Levels of 255 from which on a pixel is touched, in the mask, and the thing's own.
+_THERE, _HALF, _SOLID = 8, 128, 242
 _WIDTHS = (1.0, 2.0, 4.0)  # soft edges are told apart by these multiples of the growth
 _FAINT = 0.5  # of its width: how much farther a soft edge reaches
 
@@ -40,7 +42,9 @@ def usual_growth(area: int, size: tuple[int, int]) -> int:
     return max(_LEAST, min(round(own), max(_LEAST, round(_MOST * max(size)))))
 
 
-def grown_hole(levels: NDArray[np.uint8], place: Box, size: tuple[int, int], grow: int) -> Mask:
+def grown_hole(
+    levels: NDArray[np.uint8], place: Box, size: tuple[int, int], grow: int
+) -> tuple[Box, Mask]:
     """The hole of a thing.
 
     Args:
@@ -51,20 +55,21 @@ def grown_hole(levels: NDArray[np.uint8], place: Box, size: tuple[int, int], gro
             half or more.
 
     Returns:
-        (H, W) bool of the photo's size.
+        A part of the photo, and the hole within it, (height, width) bool; outside it there is none.
     """
-    hole = np.zeros(size, np.bool_)
     if grow <= 0:
-        hole[place.slices()] = levels >= 128
-        return hole
+        return place, levels >= _HALF
     there = tight_box(levels >= _THERE, place)
     if there is None:
-        return hole
+        return place, np.zeros(levels.shape, np.bool_)
     reach = grow + math.ceil(_FAINT * _WIDTHS[-1] * grow)
     around = there.grown(reach, *size)
     alpha = np.zeros((around.height, around.width), np.uint8)
     alpha[_inside(around, there)] = levels[_inside(place, there)]
     touched = alpha >= _THERE
+    pieces = find_pieces(touched)
+    # A veil that is nowhere half there is no part of the thing.
+    touched = pieces.mask(pieces.largest(alpha.astype(np.float32)) >= _HALF)
     result = dilated(touched, grow)
     solid = alpha >= _SOLID
     for width in _WIDTHS:
@@ -73,8 +78,7 @@ def grown_hole(levels: NDArray[np.uint8], place: Box, size: tuple[int, int], gro
         if not far.any():
             break
         result |= dilated(far, grow + round(_FAINT * width * grow))
-    hole[around.slices()] = result
-    return hole
+    return around, result
 
 
 def _inside(outer: Box, inner: Box) -> tuple[slice, slice]:

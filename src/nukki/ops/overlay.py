@@ -22,7 +22,7 @@ from nukki.ops.segments import Segment
 from nukki.ops.tiles import row_blocks
 from nukki.types import RGB8, Box, Mask
 
-__all__ = ["Drawn", "colour", "draw"]
+__all__ = ["Drawn", "colour", "draw", "labelled"]
 
 _TINT = 3  # eighths of a thing's pixels that are its colour
 _GOLDEN = 0.61803398875  # of the circle of hues: any few neighbours in number are far apart in hue
@@ -71,7 +71,7 @@ def draw(pixels: RGB8, things: Sequence[Drawn]) -> RGB8:
         mask = thing.segment.crop
         part = result[thing.segment.box.slices()]
         _tint(part, mask, _rim(mask, line), _rim(mask, 2 * line), colour(thing.number))
-    return _with_plates(result, things)
+    return labelled(result, things)
 
 
 def _tint(
@@ -103,7 +103,16 @@ def _rim(mask: Mask, width: int) -> Mask:
     return mask & ~core
 
 
-def _with_plates(pixels: RGB8, things: Sequence[Drawn]) -> RGB8:
+def labelled(pixels: RGB8, things: Sequence[Drawn]) -> RGB8:
+    """A photo with a plate for each thing, which says its title, and nothing else.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        things: The first has the first choice of places.
+
+    Returns:
+        (H, W, 3) uint8, another array.
+    """
     height, width = pixels.shape[:2]
     size = _letters(height, width, things)
     font, pad = _font(size), max(2, size // 4)

@@ -24,6 +24,7 @@ from nukki.ops.segments import Corners, Segment
 from nukki.ops.sharpness import laplacian, reduction, sharpness
 from nukki.pipelines.backgrounds import Background, Colour, Source, background_of
 from nukki.pipelines.choice import choose
+from nukki.pipelines.gone import Look, Part
 from nukki.pipelines.grammar import parse
 from nukki.pipelines.options import Hidden
 from nukki.pipelines.replace_options import PlaceKeywords, place_options
@@ -198,11 +199,15 @@ class Erased(Picture):
         hole: (H, W) bool: outside it every pixel is bit-identical to the photo's.
         network: Name of what filled it.
         seconds: Time of each step.
+        parts: The things that went, and why the hole is as it is.
+        passes: What was seen when the result was looked at again; nothing where nobody looked.
     """
 
     hole: Mask
     network: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    passes: tuple[Look, ...] = ()
 
 
 def _encoding(options: dict[str, Any]) -> Encoding:
