@@ -17,6 +17,7 @@ from nukki.pipelines import remove as removal
 from nukki.pipelines import replace as putting
 from nukki.pipelines import segment as segmenting
 from nukki.pipelines.backgrounds import Colour, Source, background_of
+from nukki.pipelines.keying import colour_alone
 from nukki.pipelines.known import check_known, names
 from nukki.pipelines.options import (
     PickKeywords,
@@ -100,8 +101,10 @@ def remove(
         background: What `Cutout.save` puts behind the subject: a colour ("white", "#ff8800",
             (255, 136, 0)) or a picture.
         **options: Fields of `pipelines.options.RemoveOptions`: model, card, subject, edges,
-            instances, matting, threshold, binary, fill_holes, drop_specks, largest, grow, feather,
-            feather_out, invert, colours, hidden, sharpen, crop.
+            instances, matting, key, key_tolerance, keep_shadow, flood, threshold, binary,
+            fill_holes, drop_specks, largest, grow, feather, feather_out, invert, colours, despill,
+            hidden, sharpen, crop. No network is loaded where a colour alone decides (`key`,
+            `flood`).
 
     Returns:
         The cut-out. That there is no subject is an answer, not an error: `Cutout.found` is False.
@@ -112,6 +115,9 @@ def remove(
     wish = _checked(RemoveOptions, "remove", options)
     behind = None if background is None else background_of(background)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
+    cores = threads or settings.threads()
+    if colour_alone(picture, wish):
+        return removal.remove(picture, wish, None, background=behind, threads=cores)
     matting = None
     if wish.matting is not None:
         matting = load_as(
@@ -132,7 +138,7 @@ def remove(
         finder=_finder_for(wish, device, threads, accept_licence=accept_licence),
         matting=matting,
         background=behind,
-        threads=threads or settings.threads(),
+        threads=cores,
     )
 
 

@@ -89,6 +89,12 @@ def test_a_flag_that_stands_alone_does_not_take_the_picture():
     assert bare_values(["--", "--crop", "a.jpg"]) == ["--", "--crop", "a.jpg"]
 
 
+def test_a_word_may_be_left_out_as_well():
+    assert bare_values(["--flood", "a.png"]) == ["--flood=border", "a.png"]
+    assert bare_values(["--flood", "all", "a.png"]) == ["--flood", "all", "a.png"]
+    assert parsed(RemoveOptions, "--flood").flood == "border"
+
+
 def test_a_pair_may_begin_with_a_minus():
     assert bare_values(["a", "--shadow-offset", "-6,4", "b"]) == ["a", "--shadow-offset=-6,4", "b"]
     assert bare_values(["--shadow-offset", "6,-4"]) == ["--shadow-offset", "6,-4"]

@@ -510,7 +510,7 @@ def test_an_interrupt_leaves_whole_files_and_whole_lines(cut, photos, capsys, mo
 
     monkeypatch.setattr(ReportFile, "write", write)
     assert cut("p", "-o", "out", "--report", "r.jsonl") == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
     assert len(lines(Path("r.jsonl").read_text(encoding="utf-8"))) == 2
     whole = files("out")
     assert 2 <= len(whole) < 8
@@ -612,3 +612,30 @@ def test_no_worker_is_left_behind(cut, photos):
     photos("p/a.jpg", "p/b.jpg")
     assert cut("p") == 0
     assert not [one for one in threading.enumerate() if one.name.startswith("nukki-batch")]
+
+
+def test_a_screen_is_advised_of_once_in_a_run(nukki, place, capsys):
+    from screen_files import shot
+
+    for name in ("a.png", "b.png"):
+        Image.fromarray(shot(height=120, width=160).pixels).save(name)
+    assert nukki("remove", "a.png", "b.png", "-o", "out", "--json") == 0
+    told = capsys.readouterr()
+    assert told.err.count("--key auto cuts by that colour") == 1
+    assert all("--key auto" in line["advice"] for line in lines(told.out))
+
+
+def test_a_key_asks_no_network(nukki, place, capsys, monkeypatch):
+    from screen_files import shot
+
+    def refuse(*_, **__):
+        raise AssertionError("a network was asked for")
+
+    monkeypatch.setattr(network, "ready", refuse)
+    monkeypatch.setattr(api, "load_as", refuse)
+    Image.fromarray(shot(height=120, width=160).pixels).save("a.jpg")
+    assert nukki("remove", "a.jpg", "--key", "green", "--json") == 0
+    told = lines(capsys.readouterr().out)[0]
+    assert (told["road"], "advice" in told) == ("key", False)
+    assert nukki("remove", "a.jpg", "--flood", "--key", "grren") == 2
+    assert "did you mean green" in capsys.readouterr().err

@@ -32,6 +32,7 @@ class Outcome:
         notes: What a user should know of how the picture was read.
         road: How the subject was found; see `Cutout.road`.
         why: Why that road was taken.
+        advice: What might cut this picture better; None where there is nothing to say.
         error: The exception behind "failed"; not part of the record.
     """
 
@@ -45,6 +46,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     road: str | None = None
     why: str | None = None
+    advice: str | None = None
     error: BaseException | None = field(default=None, compare=False, repr=False)
 
     def record(self) -> dict[str, Any]:
@@ -57,6 +59,8 @@ class Outcome:
             "seconds": None if self.seconds is None else round(self.seconds, 4),
             "reason": self.reason,
         }
+        if self.advice is not None:
+            record["advice"] = self.advice
         return record if self.road is None else {**record, "road": self.road, "why": self.why}
 
     def json(self) -> str:

@@ -28,7 +28,8 @@ __all__ = [
 Options = TypeVar("Options")
 
 # What a flag means where its value is left out, and the flag that is another one's negative.
-_BARE = {"crop": "0"}
+_BARE = {"crop": "0", "flood": "border"}
+_WORDS = {"flood": ("border", "all")}  # what may follow such a flag; else a number
 _NEGATIVE = {"grow": "shrink"}
 _SIGNED = ("--shadow-offset",)  # take a pair that may begin with a minus
 
@@ -91,7 +92,9 @@ def bare_values(argv: Sequence[str]) -> list[str]:
             break
         value = _BARE.get(word[2:]) if word.startswith("--") else None
         following = words[place + 1] if place + 1 < len(words) else ""
-        if value is not None and not _is_number(following):
+        known = _WORDS.get(word[2:])
+        taken = _is_number(following) if known is None else following in known
+        if value is not None and not taken:
             words[place] = f"{word}={value}"
         if word in _SIGNED and re.match(r"-[\d.]", following):
             words[place : place + 2] = [f"{word}={following}"]

@@ -70,6 +70,11 @@ class Made(Protocol):
         """What a user should know."""
         ...
 
+    @property
+    def advice(self) -> str:
+        """What might do better; mostly empty."""
+        ...
+
 
 M = TypeVar("M", bound=Made)
 
@@ -171,6 +176,7 @@ class Job(ABC, Generic[M]):
             notes=made.notes,
             road=made.road,
             why=made.reason or None,
+            advice=made.advice or None,
         )
 
 
@@ -290,6 +296,8 @@ def ready_networks(job: Job[Any], args: argparse.Namespace) -> None:
         "offline": args.offline,
         "quiet": args.quiet,
     }
+    if wish.flood is not None or wish.key not in (None, "auto"):
+        return  # the colour alone decides
     if wish.matting is not None:
         ready(wish.matting, task="matting", run=job.run, **terms)
     ready(wish.model, card=wish.card, run=job.run, **terms)
@@ -310,6 +318,7 @@ def run(planned: Plan, job: Task, args: argparse.Namespace) -> int:
 
     start = perf_counter()
     tally = Tally()
+    advised = False
     with contextlib.ExitStack() as stack:
         report = None
         if args.report is not None:
@@ -325,6 +334,9 @@ def run(planned: Plan, job: Task, args: argparse.Namespace) -> int:
             if args.json:
                 print(outcome.json(), flush=True)
             _tell(outcome, progress.say, single=planned.single, args=args)
+            if outcome.advice is not None and not advised and not args.quiet:
+                progress.say(f"hint: `{outcome.input}`: {outcome.advice}")
+                advised = True  # of a hundred pictures of one studio it is said once
     _sum_up(planned, tally, perf_counter() - start, args)
     return exit_code_of(tally, allow_empty=job.allow_empty)
 

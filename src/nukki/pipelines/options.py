@@ -32,8 +32,10 @@ __all__ = [
 ]
 
 Edges = Literal["none", "fast", "auto", "best"]
+KEYS = ("green", "blue", "auto")  # words that `key` and `despill` take besides colours
 Colours = Literal["estimate", "keep"]
 Hidden = Literal["zero", "keep", "bleed"]
+Flood = Literal["border", "all"]
 Changes = Literal["size", "colours", "place"]
 
 
@@ -142,6 +144,28 @@ class RemoveOptions:
         "draw the edge anew by a matting network: indexnet, vitmatte-s, … (default: none)",
         metavar="NAME",
     )
+    key: str | None = option(
+        None,
+        "cut by the background's colour: green, blue, a colour, or auto (a screen of one colour at "
+        "the border; before grey or white the network decides the inside; docs/chroma.md)",
+        metavar="green|blue|auto|COLOUR",
+        changes="colours",
+    )
+    key_tolerance: tuple[float, float] | None = option(
+        None,
+        "share of a pixel that is not the key's colour up to which it goes, and from which it "
+        "stays, 0 to 1 (default: from the picture's noise)",
+        metavar="INNER,OUTER",
+    )
+    keep_shadow: bool = option(
+        False, "with --key: keep the subject's shadow, as black with an alpha"
+    )
+    flood: Flood | None = option(
+        None,
+        "flat graphics and logos: take away the border's colour, or --key's, where it hangs "
+        "together with the border, or everywhere",
+        choices=("border", "all"),
+    )
     threshold: tuple[float, float] | None = option(
         None, "alpha below LOW becomes 0, above HIGH 1, linear between", metavar="LOW,HIGH"
     )
@@ -159,6 +183,13 @@ class RemoveOptions:
         "estimate",
         "colours of edge pixels: the subject's own, or the photo's",
         choices=("estimate", "keep"),
+    )
+    despill: str | None = option(
+        None,
+        "take coloured light off the subject's edge: green, blue, a colour, auto (that of what "
+        "stands around it), none (default: the colour of --key, else none)",
+        metavar="green|blue|auto|COLOUR",
+        changes="colours",
     )
     hidden: Hidden = option(
         "zero",
@@ -198,6 +229,32 @@ class RemoveOptions:
         if self.threshold is not None and not _is_range(self.threshold):
             message = f"`threshold` must be 0 ≤ LOW < HIGH ≤ 1, got {self.threshold}"
             raise InputError(message, hint="try --threshold 0.1,0.9")
+        self._check_key()
+
+    def _check_key(self) -> None:
+        """Refuse what cutting by colour cannot do."""
+        if self.key is not None and self.key not in KEYS:
+            _colour(self.key, "key")
+        if self.despill is not None and self.despill not in (*KEYS, "none"):
+            _colour(self.despill, "despill")
+        if self.flood is not None:
+            _one_of("flood", self.flood, ("border", "all"))
+        if self.key_tolerance is not None and not _is_range(self.key_tolerance):
+            message = f"`key_tolerance` must be 0 ≤ INNER < OUTER ≤ 1, got {self.key_tolerance}"
+            raise InputError(message, hint="try --key-tolerance 0.05,0.9")
+        by_colour = self.flood is not None or self.key is not None
+        if by_colour and self.matting is not None:
+            message = "`matting` draws the edge that `key` and `flood` draw by colour"
+            raise InputError(message, hint="leave one of them out")
+        if (self.flood or self.key not in (None, "auto")) and self.subject != "auto":
+            message = f"`subject` = {self.subject} needs a network, and the colour alone decides"
+            raise InputError(message, hint="leave `subject` out, or give key auto")
+        if self.key_tolerance is not None and not by_colour:
+            message = "`key_tolerance` is nothing without `key` or `flood`"
+            raise InputError(message, hint="add --key green, or auto")
+        if self.keep_shadow and (self.key is None or self.flood or self.invert):
+            message = "`keep_shadow` needs `key`, and neither `flood` nor `invert`"
+            raise InputError(message, hint="add --key green, or auto")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +312,17 @@ class EraseOptions:
         _at_least("seed", self.seed, 0, whole=True)
 
 
+def _colour(value: object, name: str) -> None:
+    """Refuse what is no colour."""
+    # Pillow, which knows the names, is not imported for `nukki --help`.
+    from nukki.pipelines.colours import parse_colour
+
+    if not isinstance(value, str):
+        message = f"`{name}` must be a word, got {value!r}"
+        raise InputError(message, hint=f'give {name}="green" or {name}="#00b140"')
+    parse_colour(value, name)
+
+
 def _is_range(value: object) -> bool:
     """Whether it is a pair (low, high) with 0 ≤ low < high ≤ 1."""
     if not isinstance(value, tuple | list) or len(value) != 2:
@@ -271,6 +339,10 @@ class RemoveKeywords(TypedDict, total=False):
     instances: str
     edges: Edges
     matting: str | None
+    key: str | None
+    key_tolerance: tuple[float, float] | None
+    keep_shadow: bool
+    flood: Flood | None
     threshold: tuple[float, float] | None
     binary: bool
     fill_holes: bool
@@ -281,6 +353,7 @@ class RemoveKeywords(TypedDict, total=False):
     feather_out: bool
     invert: bool
     colours: Colours
+    despill: str | None
     hidden: Hidden
     sharpen: float
     crop: int | None

@@ -16,9 +16,10 @@ from nukki.ops.foreground import estimate_foreground
 from nukki.ops.grid import enlarge
 from nukki.ops.measures import confidence
 from nukki.ops.reduce import box_reduce
-from nukki.ops.refine import Refinement, guide_factor, make_guide, refine
+from nukki.ops.refine import Guide, Refinement, guide_factor, make_guide, refine
 from nukki.ops.trimap import from_alpha, usual_radius
 from nukki.pipelines.backgrounds import Background
+from nukki.pipelines.keying import ByColour, by_colour, joined, screen_hint, without_spill
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.results import Cutout
 from nukki.pipelines.segment import Finder
@@ -59,7 +60,7 @@ class Matter(Protocol):
 def remove(
     picture: Picture,
     options: RemoveOptions,
-    mapper: Mapper,
+    mapper: Mapper | None,
     *,
     finder: Finder | None = None,
     matting: Matter | None = None,
@@ -72,7 +73,8 @@ def remove(
         picture: The photo.
         options: What is wished; `model`, `card`, `matting` and `background` are resolved by the
             caller.
-        mapper: Finds the subject by what stands out.
+        mapper: Finds the subject by what stands out; None where the background's colour tells it
+            alone (`keying.colour_alone`).
         finder: Finds people and things; needed for every `subject` but "salient", with "auto" as
             well the salient road is taken without one.
         matting: Draws the edge anew, in a band around the one that the other steps found.
@@ -84,34 +86,29 @@ def remove(
         The cut-out. Where there is no subject, `found` is False and the alpha is as computed.
     """
     started = time.perf_counter()
-    height, width = picture.height, picture.width
-    # One reduction serves the network, the edges and the colours, where the network allows it.
-    factor, allowed = guide_factor(height, width), mapper.reduction(height, width)
-    small = _reduced(picture, factor, threads)
-    source, rest = (small, allowed // factor) if allowed >= factor else (picture, allowed)
-    subject = _subject(picture, options, mapper, finder, source, rest, small)
-    mapped = time.perf_counter()
-    guide = make_guide(picture.pixels, factor, small=small.pixels)
-    if options.edges == "none":
-        alpha = enlarge(subject.map, height, width)
+    keyed: ByColour | None = None
+    if mapper is None:
+        keyed = by_colour(picture, options, threads=threads)
+        subject, alpha, guide = keyed.subject, keyed.alpha, keyed.guide
+        mapped = started
     else:
-        how = REFINEMENTS[options.edges]
-        alpha = refine(picture.pixels, subject.map, how, guide=guide, threads=threads)
-    if matting is not None and subject.found:
-        trimap = from_alpha(alpha, usual_radius(height, width))
-        alpha = matting.predict(picture.rgb8(), trimap)
+        subject, guide = _by_network(picture, options, mapper, finder, threads)
+        mapped = time.perf_counter()
+        alpha = _edged(picture, options, subject, guide, matting, threads)
+        if options.key is not None and subject.found:
+            keyed = joined(picture, subject, alpha, options, threads=threads)
+            subject, alpha = keyed.subject, keyed.alpha
     alpha = adjust(alpha, options)
     if picture.alpha is not None:
         # What the file had cut away stays away.
         full = np.float32(np.iinfo(picture.alpha.dtype).max)
         alpha = alpha * (picture.alpha.astype(np.float32) / full)
     edged = time.perf_counter()
-    foreground: Pixels = picture.pixels
-    if options.colours == "estimate":
-        foreground = estimate_foreground(picture.pixels, alpha, guide=guide, threads=threads)
-    if options.sharpen:
-        foreground = sharpen(foreground, options.sharpen)
+    foreground = _coloured(picture, options, alpha, guide, keyed, threads)
+    if options.keep_shadow and keyed is not None:
+        alpha, foreground = keyed.with_shadow(alpha, foreground, threads)
     coloured = time.perf_counter()
+    by_itself = options.key is None and options.flood is None and options.subject == "auto"
     cutout = Cutout(
         picture=picture,
         foreground=foreground,
@@ -128,8 +125,50 @@ def remove(
             "colours": coloured - edged,
         },
         threads=threads,
+        advice=screen_hint(guide) if by_itself else "",
     )
     return cutout if options.crop is None else cutout.cropped(options.crop)
+
+
+def _edged(
+    picture: Picture,
+    options: RemoveOptions,
+    subject: Subject,
+    guide: Guide,
+    matting: Matter | None,
+    threads: int,
+) -> Alpha:
+    """The network's map at the photo's size, along the photo's edges."""
+    height, width = picture.height, picture.width
+    if options.edges == "none":
+        alpha = enlarge(subject.map, height, width)
+    else:
+        how = REFINEMENTS[options.edges]
+        alpha = refine(picture.pixels, subject.map, how, guide=guide, threads=threads)
+    if matting is not None and subject.found:
+        trimap = from_alpha(alpha, usual_radius(height, width))
+        alpha = matting.predict(picture.rgb8(), trimap)
+    return alpha
+
+
+def _coloured(
+    picture: Picture,
+    options: RemoveOptions,
+    alpha: Alpha,
+    guide: Guide,
+    keyed: ByColour | None,
+    threads: int,
+) -> Pixels:
+    """The subject's colours, as `colours`, `despill` and `sharpen` wish them."""
+    foreground: Pixels = picture.pixels
+    if options.colours == "estimate" and keyed is not None:
+        foreground = keyed.colours(foreground, alpha, threads)
+    elif options.colours == "estimate":
+        foreground = estimate_foreground(foreground, alpha, guide=guide, threads=threads)
+    if options.despill is not None or options.colours == "estimate":
+        screen = None if keyed is None else keyed.keyed
+        foreground = without_spill(picture, foreground, alpha, options, screen, threads=threads)
+    return sharpen(foreground, options.sharpen) if options.sharpen else foreground
 
 
 def looks_at_both(options: RemoveOptions) -> bool:
@@ -138,6 +177,23 @@ def looks_at_both(options: RemoveOptions) -> bool:
     Who names a network for what stands out wants its answer, unless a finder is named as well.
     """
     return options.model == "subject" or options.instances != "default"
+
+
+def _by_network(
+    picture: Picture,
+    options: RemoveOptions,
+    mapper: Mapper,
+    finder: Finder | None,
+    threads: int,
+) -> tuple[Subject, Guide]:
+    """What the networks find, and the picture reduced."""
+    height, width = picture.height, picture.width
+    # One reduction serves the network, the edges and the colours, where the network allows it.
+    factor, allowed = guide_factor(height, width), mapper.reduction(height, width)
+    small = _reduced(picture, factor, threads)
+    source, rest = (small, allowed // factor) if allowed >= factor else (picture, allowed)
+    subject = _subject(picture, options, mapper, finder, source, rest, small)
+    return subject, make_guide(picture.pixels, factor, small=small.pixels)
 
 
 def _subject(

@@ -49,12 +49,14 @@ class Cutout:
         confidence: 0..1, how sure the network is; absolute.
         found: Whether there is a subject at all.
         road: How the subject was found: "salient" (by what stands out), "people" (one by one, with
-            what they hold), "both", "chosen" (by `subject`), or "instance" (`Instance.cut`).
+            what they hold), "both", "chosen" (by `subject`), "key" (by the background's colour), or
+            "instance" (`Instance.cut`).
         reason: Why that road was taken, in words.
         hidden: What `rgba` holds under a saved alpha of 0.
         background: What `save` puts behind the subject, if anything.
         seconds: Time of each step.
         threads: How many threads its methods may use.
+        advice: What might cut this photo better, in words; mostly empty.
     """
 
     picture: Picture
@@ -68,6 +70,7 @@ class Cutout:
     seconds: Mapping[str, float] = field(default_factory=dict)
     threads: int = 1
     reason: str = ""
+    advice: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -143,6 +146,7 @@ class Cutout:
             confidence=self.confidence,
             road=self.road,
             reason=self.reason,
+            advice=self.advice,
             seconds=self.seconds,
         )
 

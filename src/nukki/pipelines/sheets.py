@@ -47,6 +47,7 @@ class Replaced(Picture):
         confidence: How sure the network is of that, 0 to 1.
         road: How it was found; see `Cutout.road`.
         reason: Why by that road.
+        advice: See `Cutout.advice`.
         seconds: Time of each step.
         threads: How many threads its methods may use.
     """
@@ -56,6 +57,7 @@ class Replaced(Picture):
     confidence: float = 1.0
     road: str = ""
     reason: str = ""
+    advice: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     threads: int = 1
 
