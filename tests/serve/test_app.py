@@ -177,6 +177,30 @@ def test_something_is_erased(client, networks, photo):
     assert ask("/api/erase", {"fill": "fills"}, files).body == made.encode("png")
     said = ask("/api/erase", {"fill": "fills", "format": "json"}, files).json
     np.testing.assert_array_equal(mask_of(said["hole"]), made.hole)
+    assert [part["label"] for part in said["parts"]] == ["mask"]
+
+
+def test_things_are_erased_by_name_and_shown_before(client, networks, photo):
+    wish = {"what": "dog", "instances": "finds", "shape": "mask", "grow": 2, "second_pass": "never"}
+    made = nukki.erase(photo, **wish, fill="fills")
+    ask = client().post
+    reply = ask("/api/erase", {**wish, "fill": "fills"}, {"image": photo})
+    assert reply.body == made.encode("png")
+    assert (reply.headers["x-road"], reply.headers["x-confidence"]) == ("chosen", "0.7000")
+    said = ask("/api/erase", {**wish, "fill": "fills", "format": "json"}, {"image": photo}).json
+    assert [(part["label"], part["grow"]) for part in said["parts"]] == [("dog", 2)]
+    assert said["network"] == "fills"
+    ahead = {**wish, "preview": "true", "fill": "no-such-network"}
+    plan = nukki.api.what_goes(photo, **wish)
+    shown = ask("/api/erase", ahead, {"image": photo})
+    assert shown.body == plan.preview().encode("png")
+    said = ask("/api/erase", {**ahead, "format": "json"}, {"image": photo}).json
+    np.testing.assert_array_equal(mask_of(said["hole"]), plan.going.hole)
+    assert said["network"] is None
+    nothing = ask("/api/erase", {**wish, "except": "dog"}, {"image": photo})
+    assert (nothing.status, nothing.code) == (422, "nothing_found")
+    both = ask("/api/erase", wish, {"image": photo, "mask": photo})
+    assert (both.status, both.code) == (422, "bad_option")
 
 
 def test_networks_are_listed_without_paths(client, networks):
@@ -211,7 +235,9 @@ ERRORS = [
     ("replace", {}, {"image": None}, 422, "missing_part", "background=white"),
     ("replace", {"size": "20000x9000", "background": "white"}, {"image": None}, 413,
      "too_many_pixels", "smaller"),
-    ("erase", {}, {"image": b"x"}, 422, "missing_part", "mask=@"),
+    ("erase", {}, {"image": None}, 422, "bad_option", "what="),
+    ("erase", {"mask": "a.png"}, {"image": None}, 422, "bad_option", ""),
+    ("erase", {"what": "people"}, {}, 422, "missing_part", "image=@"),
     ("pick", {"at": "3"}, {"image": None}, 422, "bad_option", "at=640,360"),
     ("pick", {"at": "3,nan"}, {"image": None}, 422, "bad_option", "at=640,360"),
     ("pick", {}, {"image": None}, 422, "bad_option", "point"),

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nukki.io.images import Picture
 from nukki.ops.runs import to_runs, to_text
+from nukki.pipelines.eraser import Plan
+from nukki.pipelines.gone import Part
 from nukki.pipelines.results import Cutout, Erased, Instance, Segmentation
 from nukki.pipelines.sheets import Replaced
 from nukki.types import Box, Mask
 
-__all__ = ["cutout_record", "erased_record", "pick_record", "replaced_record", "segment_record"]
+__all__ = [
+    "cutout_record",
+    "erased_record",
+    "parts_of",
+    "pick_record",
+    "replaced_record",
+    "rounded",
+    "segment_record",
+]
 
 Record = dict[str, Any]
 
@@ -24,6 +35,7 @@ def cutout_record(cut: Cutout) -> Record:
         "confidence": round(cut.confidence, 4),
         "road": cut.road,
         "reason": cut.reason,
+        "advice": cut.advice,
         "box": _box(cut.box()),
         "mask": _runs(cut.alpha >= 0.5),
         "notes": list(cut.notes),
@@ -61,13 +73,48 @@ def pick_record(one: Instance) -> Record:
     return {**_size(one.picture), **_thing(one), "notes": list(one.picture.notes)}
 
 
-def erased_record(made: Erased) -> Record:
-    """Of a photo from which something is gone."""
+def erased_record(made: Erased | Plan) -> Record:
+    """Of a photo from which something is gone, or of what would go."""
+    if isinstance(made, Plan):
+        picture, hole = made.picture, made.going.hole
+        filled: Record = {"network": None, "passes": []}
+    else:
+        picture, hole = made, made.hole
+        filled = {"network": made.network, "passes": [asdict(one) for one in made.passes]}
     return {
-        **_size(made),
-        "network": made.network,
-        "hole": _runs(made.hole),
-        "notes": list(made.notes),
+        **_size(picture),
+        **filled,
+        "hole": _runs(hole),
+        "parts": [_part(part) for part in parts_of(made)],
+        "notes": list(picture.notes),
+    }
+
+
+def parts_of(made: Erased | Plan) -> Sequence[Part]:
+    """The things that went, or would go."""
+    return made.going.parts if isinstance(made, Plan) else made.parts
+
+
+def _part(part: Part) -> Record:
+    casts = zip(part.casts, part.taken, strict=True)
+    return {
+        "number": part.number or None,
+        "label": part.segment.label,
+        "score": round(part.segment.score, 6),
+        "box": _box(part.segment.box),
+        "holder": part.holder,
+        "shape": part.shape,
+        "reason": part.reason,
+        "grow": part.grow,
+        "casts": [
+            {
+                "kind": cast.kind,
+                "confidence": round(cast.confidence, 4),
+                "box": _box(cast.box),
+                "taken": taken,
+            }
+            for cast, taken in casts
+        ],
     }
 
 

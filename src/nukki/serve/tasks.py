@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nukki.errors import InputError
+from nukki.pipelines.erase_options import GoOptions
 from nukki.pipelines.options import (
     EraseOptions,
     OutputOptions,
@@ -48,6 +49,7 @@ class Task:
         needed: Those of them without which there is nothing to do.
         shown: Fields that may come more than once, with a line of help each.
         masks: Whether the answer may be the alpha alone.
+        previews: Whether the answer may be what would be done.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Task:
     needed: tuple[str, ...] = ("image",)
     shown: Mapping[str, str] = field(default_factory=dict)
     masks: bool = False
+    previews: bool = False
 
     @cached_property
     def options(self) -> tuple[Field, ...]:
@@ -75,8 +78,12 @@ class Task:
             choices=self.kinds,
         )
         mask = Field("mask", "mask", "switch", "the alpha as a grey picture", default=False)
+        ahead = Field(
+            "preview", "preview", "switch", "only draw or tell what would go", default=False
+        )
         encoding = fields_of(OutputOptions, but=("format",)) if self.pictures else ()
-        return (format_, *((mask,) if self.masks else ()), *encoding)
+        looks = (*((mask,) if self.masks else ()), *((ahead,) if self.previews else ()))
+        return (format_, *looks, *encoding)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -134,11 +141,11 @@ TASKS: Mapping[str, Task] = {
         ),
         Task(
             "erase",
-            "Take something out of a photo and fill the hole",
-            (EraseOptions,),
+            "Take people or things out of a photo and fill the hole",
+            (GoOptions, EraseOptions),
             (*_PICTURES, "json"),
-            {**_IMAGE, "mask": "what goes is white; of the photo's size"},
-            needed=("image", "mask"),
+            {**_IMAGE, "mask": "instead of `what`: what goes is white; of the photo's size"},
+            previews=True,
         ),
     )
 }
@@ -162,7 +169,7 @@ def arguments(task: Task, values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def encoding(task: Task, values: Mapping[str, str]) -> dict[str, Any]:
-    """How the answer's picture is encoded, and `mask` where the task has one.
+    """How the answer's picture is encoded, and `mask` and `preview` where the task has them.
 
     Raises:
         Refusal: If a value is wrong.

@@ -7,7 +7,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nukki import api
@@ -16,6 +16,7 @@ from nukki.io import images
 from nukki.io.encode import supports_alpha
 from nukki.io.images import Picture
 from nukki.io.sniff import sniff
+from nukki.pipelines.options import EraseOptions
 from nukki.pipelines.place_words import size_of
 from nukki.serve import records
 from nukki.serve.fields import flags_of
@@ -233,15 +234,24 @@ def _pick(job: Job) -> Answer:
 
 
 def _erase(job: Job) -> Answer:
-    kind, image = job.order.kind, job.picture()
-    if kind != "json" and image.alpha is not None and not supports_alpha(kind):
+    kind, image, ahead = job.order.kind, job.picture(), job.how.pop("preview", False)
+    if kind != "json" and image.alpha is not None and not supports_alpha(kind) and not ahead:
         message = f"{kind.upper()} has no transparency, and the photo has"
         raise Refusal(message, "bad_option", hint="send format=png")
-    made = api.erase(image, mask=job.picture("mask"), **job.options(), **job.call)
-    about = _about(True, 1.0, "mask", made)
+    mask = job.picture("mask") if "mask" in job.order.files else None
+    wish = {**job.options(), "mask": mask}
+    if ahead:  # who fills does not matter
+        fills = {one.name for one in fields(EraseOptions)}
+        wish = {name: value for name, value in wish.items() if name not in fills}
+    made = (
+        api.what_goes(image, **wish, **job.call) if ahead else api.erase(image, **wish, **job.call)
+    )
+    sure = min((part.segment.score for part in records.parts_of(made)), default=1.0)
+    about = _about(True, sure, "chosen" if mask is None else "mask", image)
     if kind == "json":
         return job.json(lambda: records.erased_record(made), made.seconds, **about)
-    return job.encoded(lambda: made.encode(kind, **job.how), made.seconds, about)
+    picture = made if isinstance(made, Picture) else made.preview()
+    return job.encoded(lambda: picture.encode(kind, **job.how), made.seconds, about)
 
 
 _WORK: Mapping[str, Callable[[Job], Answer]] = {
