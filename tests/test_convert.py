@@ -41,19 +41,16 @@ def checkpoint(tmp_path):
     return path
 
 
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory):
-    """The tiny network's graph, traced once."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        tiny_nets.known(monkeypatch)
-        net = shipped.Chosen(tiny_nets.settled(), 0)
-        return converting.graph(net, {"image": torch.zeros(2, 3, 32, 16)}, shipped.ports_of("tiny"))
+@pytest.fixture
+def traced(monkeypatch):
+    """The tiny network's graph instead of tracing again."""
+    tiny_nets.traced_once(monkeypatch)
 
 
 @pytest.fixture
-def traced(graph, monkeypatch):
-    """The graph instead of tracing again."""
-    monkeypatch.setattr(converting, "graph", lambda *_: graph)
+def graph(traced):
+    """It."""
+    return converting.graph()
 
 
 def test_a_checkpoint_becomes_a_file_that_computes_the_same(checkpoint, tmp_path):

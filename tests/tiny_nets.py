@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from nukki import convert as converting
 from nukki.nets import registry, shipped
+from nukki.nets.export import graph
 from nukki.nets.published import Published
 
 
@@ -53,3 +55,14 @@ def known(monkeypatch):
 def state(seed=0):
     """The state dict of a checkpoint of `tiny`."""
     return {f"module.{key}": value for key, value in settled(seed).state_dict().items()}
+
+
+@functools.cache
+def _graph():
+    example = {"image": torch.zeros(2, 3, 32, 16)}
+    return graph(shipped.Chosen(settled(), 0), example, shipped.ports_of("tiny"))
+
+
+def traced_once(monkeypatch):
+    """Let conversions of `tiny` with the weights of `state()` share a graph."""
+    monkeypatch.setattr(converting, "graph", lambda *_: _graph())

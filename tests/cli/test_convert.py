@@ -15,6 +15,7 @@ def tiny(monkeypatch, place):
     import tiny_nets
 
     tiny_nets.known(monkeypatch)
+    tiny_nets.traced_once(monkeypatch)
     torch.save(tiny_nets.state(), place / "tiny.pth")
     return place / "tiny.pth"
 

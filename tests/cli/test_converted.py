@@ -10,6 +10,7 @@ import functools
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from PIL import Image
 
 from nukki import api, settings
+from nukki.cli.main import main
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.remove import remove
 from nukki.pipelines.segment import segment
@@ -252,16 +254,28 @@ def test_holes(nukki, converted, place, cat, name):
     assert (found[hole] != image[hole]).mean() > 0.9
 
 
-@pytest.fixture
-def tiny(monkeypatch, place, nukki, photos):
-    """A tiny network that was converted: its graph and card; and a photo, `a.jpg`."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with the checkpoint of a tiny network, and what `nukki convert` makes of it."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
     import tiny_nets
 
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        tiny_nets.known(monkeypatch)
+        torch.save(tiny_nets.state(), folder / "tiny.pth")
+        assert main(["convert", str(folder / "tiny.pth"), "--as", "tiny", "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture
+def tiny(made, monkeypatch, place, photos):
+    """A tiny network that was converted: its graph and card; and a photo, `a.jpg`."""
+    import tiny_nets
+
     tiny_nets.known(monkeypatch)
-    torch.save(tiny_nets.state(), "tiny.pth")
-    assert nukki("convert", "tiny.pth", "--as", "tiny", "--quiet") == 0
+    shutil.copytree(made, place, dirs_exist_ok=True)
     photos("a.jpg")
     return Path("tiny.onnx"), Path("tiny.toml").read_text(encoding="utf-8")
 

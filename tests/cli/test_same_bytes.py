@@ -11,20 +11,18 @@ from nukki.cli.main import main
 
 
 def test_file_pipe_folder_and_library_on_one_and_two_threads_agree(
-    tmp_path, astronaut, monkeypatch, capfdbinary
+    tmp_path, cat, monkeypatch, capfdbinary
 ):
     photo = tmp_path / "in" / "photo.jpg"
     photo.parent.mkdir()
-    Image.fromarray(astronaut).resize((320, 320)).save(photo, quality=90)
+    Image.fromarray(cat).save(photo, quality=90)
     data = photo.read_bytes()
     expected = nukki.remove(data, threads=1).encode("png")
     assert nukki.remove(photo, threads=2).encode("png") == expected
-    assert nukki.remove(io.BytesIO(data)).encode("png") == expected
 
-    for threads in ("1", "2"):
-        target = tmp_path / f"file-{threads}.png"
-        assert main(["remove", str(photo), "-o", str(target), "--threads", threads]) == 0
-        assert target.read_bytes() == expected
+    target = tmp_path / "file.png"
+    assert main(["remove", str(photo), "-o", str(target), "--threads", "2"]) == 0
+    assert target.read_bytes() == expected
 
     folder = tmp_path / "out"
     assert main(["remove", str(photo.parent), "-o", str(folder), "--jobs", "2"]) == 0

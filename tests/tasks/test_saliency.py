@@ -132,7 +132,15 @@ output.range = "min-max"
 
 
 @pytest.mark.parametrize(
-    "name", ["bike.jpg", "hockey.png", "horse.jpg", "lamp2_meitu_1.jpg", "whisk.png"]
+    "name",
+    [
+        "bike.jpg",
+        "hockey.png",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("horse.jpg", "lamp2_meitu_1.jpg", "whisk.png")
+        ),
+    ],
 )
 def test_u2netp_gives_what_its_authors_published(shared, tmp_path, name):
     """Half-precision weights and the authors' own pre- and post-processing, by way of a card."""
