@@ -12,6 +12,8 @@ import nukki
 from helpers import frozen
 from nukki.errors import FetchError, InputError, LimitExceeded, NothingFound, UnknownModel
 from nukki.io.png import encode_png
+from nukki.ops.segments import segment_of
+from nukki.types import Box
 from task_files import FILLS_CARD, FILLS_COLOUR, PAINT, at_home
 
 
@@ -132,3 +134,58 @@ def test_the_fillers_without_weights_take_every_photo(photo, mask, fill, kind):
     np.testing.assert_array_equal(erased.pixels[~hole], picture.pixels[~hole])
     again = nukki.erase(image, mask=hole, fill=fill, grow=0)
     np.testing.assert_array_equal(erased.pixels, again.pixels)
+
+
+# things instead of a mask
+
+
+@pytest.fixture
+def found(photo):
+    """A photo whose things were found before: two of them."""
+    picture = nukki.read(photo)
+    things = []
+    for number, (rows, columns) in enumerate(((slice(4, 16), slice(3, 11)),
+                                              (slice(6, 20), slice(25, 33))), start=1):  # fmt: skip
+        inside = np.zeros((30, 41), np.bool_)
+        inside[rows, columns] = True
+        segment = segment_of(inside, Box(0, 0, 41, 30), (30, 41), label="cat", score=0.9)
+        things.append(nukki.Instance(number, segment, picture))
+    return things
+
+
+PLAIN = {"shape": "mask", "grow": 0, "second_pass": "never"}
+
+
+def test_things_that_were_found_go(fills, photo, found):
+    erased = nukki.erase(photo, found[0], fill=fills, **PLAIN)
+    np.testing.assert_array_equal(erased.hole, found[0].mask)
+    np.testing.assert_array_equal(erased.pixels[~erased.hole], photo[~erased.hole])
+    both = nukki.erase(photo, found, except_=found[1], fill=fills, **PLAIN)
+    np.testing.assert_array_equal(both.hole, erased.hole)
+    assert both.passes == ()
+    assert [part.title for part in both.parts] == ["1 cat .90"]
+
+
+def test_layers_are_cut_outs_and_what_is_behind(fills, photo, found):
+    cutouts, plate = nukki.layers(photo, found, fill=fills, **PLAIN)
+    assert len(cutouts) == 2
+    for cut, one in zip(cutouts, found, strict=True):
+        np.testing.assert_array_equal(cut.alpha > 0.5, one.mask)
+    np.testing.assert_array_equal(plate.hole, found[0].mask | found[1].mask)
+    assert (plate.pixels[plate.hole] == FILLS_COLOUR).all()
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_what_or_a_mask(photo, mask, found, both):
+    given = {"what": found[0], "mask": mask} if both else {}
+    with pytest.raises(InputError, match="one of them must be given") as caught:
+        nukki.erase(photo, **given)
+    assert caught.value.hint
+
+
+def test_options_of_both_tables_are_known_and_others_are_not(photo, mask):
+    with pytest.raises(InputError, match="`shap` is not an option of erase") as caught:
+        nukki.erase(photo, mask=mask, shap="box")
+    assert "shape" in caught.value.hint
+    with pytest.raises(InputError, match="`fill` is not an option"):
+        nukki.api.what_goes(photo, mask=mask, fill="patch")

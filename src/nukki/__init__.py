@@ -14,7 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nukki.api import erase, list_models, load, pick, read, remove, replace, segment
+    from nukki.api import (
+        erase,
+        layers,
+        list_models,
+        load,
+        pick,
+        read,
+        remove,
+        replace,
+        segment,
+    )
     from nukki.errors import (
         CardError,
         ChecksumMismatch,
@@ -46,6 +56,7 @@ _HOME = {
     "Picture": "io.images",
     "Point": "types",
     "erase": "api",
+    "layers": "api",
     "list_models": "api",
     "load": "api",
     "pick": "api",
@@ -95,6 +106,7 @@ __all__ = [
     "Segmentation",
     "UnknownModel",
     "erase",
+    "layers",
     "list_models",
     "load",
     "pick",

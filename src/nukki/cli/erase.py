@@ -13,7 +13,7 @@ from nukki.batch.outcome import Outcome
 from nukki.cli import cutting
 from nukki.cli.arguments import add_options, options_from, positive
 from nukki.cli.gone import Gone, answer
-from nukki.cli.network import add_fetching, loading, ready
+from nukki.cli.network import add_fetching, loading, ready_to_erase
 from nukki.cli.report import DONE, NOTHING, ReportFile, say
 from nukki.cli.target import check_file
 from nukki.errors import InputError, NothingFound
@@ -276,30 +276,15 @@ def _mask(word: str, job: Job) -> Mask:
 
 
 def _ready(job: Job, args: argparse.Namespace) -> None:
-    """Have the networks ready and the choices checked, so that they fail once, not often."""
-    from nukki.loading import filler_name, finder_name, load_filler
-    from nukki.pipelines.eraser import needs_finder
-    from nukki.pipelines.segment import check_choices, check_finder
-    from nukki.types import ClassSpec
-    from nukki.zoo.catalog import card_for
-    from nukki.zoo.labels import labels_of
-
-    terms = {"accept_licence": args.accept_licence, "offline": args.offline, "quiet": args.quiet}
-    go = job.go
-    if needs_finder(go.what, go.except_, go):
-        name, its_card = finder_name(go.instances)
-        card, _ = card_for(name, its_card)
-        check_finder(card)
-        labels = labels_of(card.classes or ClassSpec(()))
-        check_choices(go.what or "all", go.except_, labels)
-        ready(name, task=card.task, card=its_card, run=job.run, **terms)
-    if job.preview is not None:
-        return
-    network = filler_name(job.fill.fill)
-    if network is None:
-        load_filler(job.fill.fill)  # an extra that is missing is told before the work
-    else:
-        ready(network, task="inpainting", card=job.fill.card, run=job.run, **terms)
+    """Have the networks ready."""
+    ready_to_erase(
+        job.go,
+        [] if job.preview is not None else [(job.fill.fill, job.fill.card)],
+        run=job.run,
+        accept_licence=args.accept_licence,
+        offline=args.offline,
+        quiet=args.quiet,
+    )
 
 
 def _single(item: Item, job: Job, args: argparse.Namespace) -> int:

@@ -10,9 +10,12 @@ from nukki.cli.progress import is_shown
 from nukki.pipelines.options import RunOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nukki.pipelines.erase_options import GoOptions
     from nukki.zoo.cards import Task
 
-__all__ = ["add_fetching", "loading", "ready"]
+__all__ = ["add_fetching", "loading", "ready", "ready_to_erase"]
 
 
 def add_fetching(parser: argparse._ActionsContainer) -> None:
@@ -61,6 +64,43 @@ def ready(
         finally:
             bar.close()
     api.load(model, card=card, **loading(run))
+
+
+def ready_to_erase(
+    wish: GoOptions, fills: Sequence[tuple[str, str | None]], *, run: RunOptions, **terms: Any
+) -> None:
+    """Have ready what finds and what fills, and the choices checked, so that they fail once.
+
+    Args:
+        wish: What goes.
+        fills: Names of fillers and the cards of files; none where nothing is filled.
+        run: On what they run.
+        **terms: Further arguments of `ready`.
+
+    Raises:
+        InputError: If a choice names what the finder does not know.
+        MissingExtra: If a filler needs a package that is not installed.
+        UnknownModel, CardError, FetchError, ProviderError: As `ready`.
+    """
+    from nukki.loading import filler_name, finder_name, load_filler
+    from nukki.pipelines.eraser import needs_finder
+    from nukki.pipelines.segment import check_choices, check_finder
+    from nukki.types import ClassSpec
+    from nukki.zoo.catalog import card_for
+    from nukki.zoo.labels import labels_of
+
+    if needs_finder(wish.what, wish.except_, wish):
+        name, its_card = finder_name(wish.instances)
+        card, _ = card_for(name, its_card)
+        check_finder(card)
+        check_choices(wish.what or "all", wish.except_, labels_of(card.classes or ClassSpec(())))
+        ready(name, task=card.task, card=its_card, run=run, **terms)
+    for fill, its_card in fills:
+        network = filler_name(fill)
+        if network is None:
+            load_filler(fill)  # an extra that is missing is told before the work
+        else:
+            ready(network, task="inpainting", card=its_card, run=run, **terms)
 
 
 def loading(run: RunOptions) -> dict[str, Any]:

@@ -53,6 +53,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.set_defaults(handler=handle)
     files = cutting.add_files(command)
     files.add_argument("--mask", action="store_true", help="write the alpha as a grey picture")
+    files.add_argument(
+        "--plate", metavar="FILE", help="write what is behind the subject, too; of a single picture"
+    )
     for options in (RemoveOptions, OutputOptions, ReadOptions, RunOptions):
         add_options(command, options)
     models = command.add_argument_group("fetching the network")
@@ -61,10 +64,17 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Job(cutting.Job["Cutout"]):
-    """Everything about a run but the pictures; `behind` is the background, read once."""
+    """Everything about a run but the pictures.
+
+    Attributes:
+        mask: Whether the alpha is written instead.
+        behind: The background, read once.
+        plate: Where the photo without its subject goes.
+    """
 
     mask: bool = False
     behind: Background | None = None
+    plate: Path | None = None
 
     def make(self, source: bytes | Path) -> Cutout:
         """Cut a picture out."""
@@ -79,7 +89,12 @@ class Job(cutting.Job["Cutout"]):
         )
 
     def write(self, made: Cutout, target: Path | None) -> None:
-        """Write the cut-out or its mask."""
+        """Write the cut-out or its mask, after the plate: a finished result has it."""
+        if self.plate is not None and made.found:
+            from nukki import api
+
+            behind = api.plate(made, **loading(self.run), accept_licence=self.accept_licence)
+            cutting.write_out(behind, self.plate, None)
         how: dict[str, Any] = {
             "mask": self.mask,
             "png": self.output.png,
@@ -97,6 +112,7 @@ def handle(args: argparse.Namespace) -> int:
         read=options_from(args, ReadOptions),
         run=options_from(args, RunOptions),
         mask=args.mask,
+        plate=None if args.plate is None else Path(args.plate),
         overwrite=args.overwrite,
         resume=args.resume,
         allow_empty=args.allow_empty,
@@ -135,6 +151,25 @@ def _check(planned: Plan, job: Job, args: argparse.Namespace) -> None:
         raise InputError(message, hint="add --background white, or write PNG, WebP or AVIF")
     cutting.check_standing(planned, job, args)
     cutting.check_report(planned, args)
+    _check_plate(planned, job)
+
+
+def _check_plate(planned: Plan, job: Job) -> None:
+    """Refuse a plate that is of several pictures, or in the way."""
+    from nukki.cli.target import check_file
+    from nukki.io.encode import format_of
+
+    if job.plate is None:
+        return
+    if not planned.single:
+        message = "`--plate` is of a single picture"
+        raise InputError(message, hint="give one picture, or `nukki erase` a folder")
+    item = planned.items[0]
+    format_of(job.plate, None)
+    check_file(job.plate, sources=(item.input,), overwrite=job.overwrite or job.resume)
+    if item.target is not None and item.target.absolute() == job.plate.absolute():
+        message = f"`{job.plate}` would be two results at once"
+        raise InputError(message, hint="give the plate a name of its own")
 
 
 def _behind(word: str | None) -> Background | None:

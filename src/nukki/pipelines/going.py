@@ -44,6 +44,7 @@ _SMALL = 24  # pixels of a box's longer side: nothing is saved by a mask
 _TOO_LARGE = 0.2  # of the photo: a box that is larger would cost more than it saves
 _SURE_OTHERS = 0.5  # what is less sure stands in nobody's way
 _BEHIND = 0.02  # of the photo's height: whose base is so much higher is farther back
+_REACH, _LEAST_REACH = 0.1, 16  # of a thing's height, pixels: how far its hole may reach at most
 _AROUND, _ROUNDS = 6, 2  # growths around a hole in which its colours are looked for, and how often
 _WORTH_TELLING = 0.1  # of a shadow: what is less sure is nothing
 _LOOSE, _TOUCH = 0.1, 0.01  # of the largest piece's area; of the thing's height
@@ -252,7 +253,8 @@ def _part_of(outer: Box, inner: Box) -> tuple[slice, slice]:
 
 def _in_front(one: Segment, thing: Segment) -> bool:
     """Whether something stands before a thing, as far as can be told: it is not farther back."""
-    near = one.support.within(thing.support)
+    reach = max(_LEAST_REACH, round(_REACH * thing.box.height))
+    near = one.support.within(thing.support.grown(reach, *thing.size))
     if near.width <= 0 or near.height <= 0:
         return False
     return one.box.bottom >= thing.box.bottom - _BEHIND * one.size[0]
