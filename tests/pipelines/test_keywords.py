@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import get_type_hints
 
 from nukki import api
+from nukki.pipelines.erase_options import GoKeywords, GoOptions, WholeEraseKeywords
 from nukki.pipelines.options import (
     CallKeywords,
     EraseKeywords,
@@ -38,3 +39,9 @@ def test_segment_takes_the_fields_of_its_options():
 
 def test_erase_takes_the_fields_of_its_options():
     assert get_type_hints(EraseKeywords) == get_type_hints(EraseOptions)
+    types = get_type_hints(GoOptions)
+    assert (
+        get_type_hints(GoKeywords) | {"what": types["what"], "except_": types["except_"]} == types
+    )
+    whole = get_type_hints(WholeEraseKeywords)
+    assert whole == get_type_hints(GoKeywords) | get_type_hints(EraseKeywords)
