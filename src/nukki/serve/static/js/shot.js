@@ -89,7 +89,7 @@ export function fieldsOfCut(shot, options) {
 /** Ask the server for the cut-out unless it is there. Gives whether it is a new one. */
 export async function cut(shot, options, signal) {
   const fields = fieldsOfCut(shot, options);
-  const key = JSON.stringify(fields);
+  const key = JSON.stringify([fields, shot.choice?.size === 0]); // none is not the server's choice
   if (shot.cut?.key === key) return false;
   if (shot.choice?.size === 0) {
     shot.cut = { key, blob: null, found: false, confidence: 0 };
