@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import frozen
-from nukki.ops.seams import FEATHER, blended, feathered, settled, toned
+from nukki.ops.seams import FEATHER, blended, feathered, settled
 
 
 def block(shape=(40, 50), rows=slice(12, 28), columns=slice(15, 35)):
@@ -85,15 +85,3 @@ def test_settling_at_the_photos_sides(rows):
     image[hole] = 100
     result = settled(frozen(image), hole)
     assert np.abs(result[hole].astype(int) - 90).max() <= 2
-
-
-def test_toning_gives_the_guides_colours_and_keeps_detail():
-    hole = block(rows=slice(4, 36), columns=slice(4, 46))
-    texture = np.random.default_rng(3).integers(-9, 10, (40, 50, 3))
-    image, guide = frozen((flat(100) + texture).astype(np.uint8)), flat((130, 100, 80))
-    half = toned(image, guide, hole, 4, 0.5)
-    np.testing.assert_array_equal(half[~hole], image[~hole])
-    np.testing.assert_allclose(half[hole].mean(axis=0), (115, 100, 90), atol=1)
-    whole = toned(image, guide, hole, 4)
-    np.testing.assert_allclose(whole[hole].mean(axis=0), (130, 100, 80), atol=1)
-    assert abs(whole[hole].std() - np.hypot(image[hole].std(), np.std((130, 100, 80)))) < 1.5

@@ -21,11 +21,13 @@ __all__ = ["Grain", "estimate_grain", "grained"]
 
 _BLOCK = 8  # pixels of a side
 _LEVELS = 8  # steps of lightness
-_FLAT = 0.25  # of the blocks of a step are its flattest ones
+_FLAT = 0.1  # of the blocks: in a photo there is hardly less that shows nothing but noise
 _FEW = 6  # blocks: a step with fewer is told from all together
 _FREE = _BLOCK**2 / (_BLOCK**2 - 3)  # a plane takes three of a block's freedoms
 _ALIKE = 0.1  # correlation of neighbours in noise that is not soft, at most
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_USUAL = 0.5  # of a painting's blocks: if these are smoother than the photo's flattest, it shows
+_ENOUGH = 0.5  # of the photo's grain: what has so much is not seen to be smooth
 _LEAST = 0.25  # levels: less is not seen, and lost in rounding
 
 
@@ -42,12 +44,13 @@ class Grain:
     softness: float
 
 
-def estimate_grain(image: RGB8, where: Mask) -> Grain:
+def estimate_grain(image: RGB8, where: Mask, *, flat: float = _FLAT) -> Grain:
     """Estimate the grain of part of a photo.
 
     Args:
         image: (H, W, 3) uint8.
         where: (H, W) bool, the pixels to look at.
+        flat: The share of the blocks of each lightness that is taken for flat.
 
     Returns:
         The grain: 0 where no block of 8 × 8 pixels lies within the part.
@@ -72,13 +75,13 @@ def estimate_grain(image: RGB8, where: Mask) -> Grain:
         mine = spread[step == level]
         if len(mine) < _FEW:
             mine = spread
-        sigma[level] = np.sqrt(np.quantile(mine, _FLAT, axis=0) * _FREE)
+        sigma[level] = np.sqrt(np.quantile(mine, flat, axis=0) * _FREE)
     total = spread.sum(axis=1)
-    return Grain(sigma, _softness(_rest(light[total <= np.quantile(total, _FLAT)])))
+    return Grain(sigma, _softness(_rest(light[total <= np.quantile(total, flat)])))
 
 
 def grained(image: RGB8, hole: Mask, photo: Grain, *, seed: int = 0) -> RGB8:
-    """Add to a painted hole what it lacks of the photo's grain.
+    """Add to a painted hole what it lacks of the photo's grain, where that is seen.
 
     Args:
         image: (H, W, 3) uint8, its hole painted.
@@ -89,8 +92,9 @@ def grained(image: RGB8, hole: Mask, photo: Grain, *, seed: int = 0) -> RGB8:
     Returns:
         (H, W, 3), equal outside the hole; `image` itself where nothing is lacking.
     """
-    own = estimate_grain(image, hole)
+    own = estimate_grain(image, hole, flat=_USUAL)
     lacking = np.sqrt(np.maximum(photo.sigma**2 - own.sigma**2, 0))
+    lacking[own.sigma > _ENOUGH * photo.sigma] = 0
     box = tight_box(hole, Box(0, 0, hole.shape[1], hole.shape[0]))
     if box is None or float(lacking.max()) < _LEAST:
         return image

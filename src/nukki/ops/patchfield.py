@@ -27,7 +27,7 @@ _BLOCK = 1 << 13  # patches in one piece of work
 _PAIRS = 1 << 21  # distances in one piece of work
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
 # A random match has to be so much better: fields of fewer and larger pieces, which blur less.
-_GAIN = np.float32(0.6)
+_GAIN = np.float32(0.5)
 
 
 @dataclass(frozen=True, eq=False)

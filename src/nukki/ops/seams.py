@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nukki.ops.alpha import gaussian
 from nukki.ops.composite import compose
 from nukki.ops.distance import nearest
 from nukki.ops.poisson import Seams
 from nukki.ops.tiles import tight_box
 from nukki.types import RGB8, Alpha, Box, Mask, Pixels
 
-__all__ = ["FEATHER", "blended", "feathered", "settled", "toned"]
+__all__ = ["FEATHER", "blended", "feathered", "settled"]
 
 FEATHER = 8  # pixels around a hole that may be touched, at most
 _SIDES = ((0, 1), (0, -1), (1, 1), (1, -1))
@@ -88,34 +86,4 @@ def settled(image: RGB8, hole: Mask) -> RGB8:
     result = image.copy()
     part = np.rint(np.clip(colours + seams.evened(), 0, 255)).astype(np.uint8)
     np.copyto(result[where], part, where=inside[..., None])
-    return result
-
-
-def toned(image: RGB8, guide: RGB8, hole: Mask, sigma: float, share: float = 1.0) -> RGB8:
-    """Give a painting another's colours as they are from afar, and keep its detail.
-
-    Args:
-        image: (H, W, 3) uint8, its hole painted.
-        guide: (H, W, 3) uint8, the hole as it should look from afar.
-        hole: (H, W) bool.
-        sigma: Of the Gaussian that is "from afar", in pixels; only the hole's pixels are in it.
-        share: How much of the difference is taken, 0 to 1.
-
-    Returns:
-        (H, W, 3), equal to `image` outside the hole.
-    """
-    box = tight_box(hole, Box(0, 0, hole.shape[1], hole.shape[0]))
-    if box is None:
-        return image.copy()
-    where = box.grown(int(3 * sigma) + 1, *hole.shape).slices()
-    inside = hole[where].astype(np.float32)
-    weight = np.maximum(gaussian(inside, sigma), np.float32(1e-6))
-    result = image.copy()
-    part: NDArray[np.uint8] = result[where]
-    for channel in range(3):
-        own = part[..., channel].astype(np.float32)
-        apart = (guide[where][..., channel] - own) * inside
-        own += np.float32(share) * gaussian(apart, sigma) / weight
-        levels = np.rint(np.clip(own, 0, 255)).astype(np.uint8)
-        np.copyto(part[..., channel], levels, where=hole[where])
     return result

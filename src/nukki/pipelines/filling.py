@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from nukki.ops.grain import estimate_grain, grained
 from nukki.ops.hole_parts import parts
 from nukki.ops.patchfill import complete
-from nukki.ops.seams import settled, toned
 from nukki.tasks.inpainting import Inpainting
 from nukki.types import RGB8, Mask
 
@@ -93,7 +90,7 @@ class Chain:
     """Structure from one filler, detail from the photo itself.
 
     The first paints each hole as it should look from afar. Patches of the photo are then sought
-    that look like that, given its colours, settled at the border, and made as grainy as the photo.
+    that look like that; where they are too smooth for the photo they get its grain.
 
     Attributes:
         name: What `fill=` calls it.
@@ -110,8 +107,7 @@ class Chain:
         self, image: RGB8, mask: Mask, *, forbidden: Mask | None = None, seed: int = 0
     ) -> RGB8:
         """See `Filler`."""
-        usable = ~mask if forbidden is None else ~(mask | forbidden)
-        boxes = parts(mask, usable=usable)
+        boxes = parts(mask, usable=~mask if forbidden is None else ~(mask | forbidden))
         guide = image.copy()
         for box in boxes:
             where = box.slices()
@@ -122,16 +118,6 @@ class Chain:
         for number, box in enumerate(boxes):
             where = box.slices()
             hole = mask[where]
-            part = toned(painted[where], guide[where], hole, _far(hole), _SHARE)
-            grain = estimate_grain(image[where], ~hole)
-            part = grained(settled(part, hole), hole, grain, seed=seed + number)
-            painted[where] = part
+            photo = estimate_grain(image[where], ~hole)
+            painted[where] = grained(painted[where], hole, photo, seed=seed + number)
         return painted
-
-
-_SHARE = 0.5  # of the first filler's colours from afar
-
-
-def _far(hole: Mask) -> float:
-    """Sigma of "from afar", by the hole's size: a network sees no more than some hundred pixels."""
-    return max(4.0, float(np.sqrt(hole.sum())) / 24)
