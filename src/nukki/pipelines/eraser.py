@@ -120,12 +120,12 @@ def by_choice(
         NothingFound: If nothing goes.
     """
     started = time.perf_counter()
-    everything = _everything(picture, what, except_, wish, finder)
+    everything, candidates = _everything(picture, what, except_, wish, finder)
     size = picture.height, picture.width
     chosen = _meant(what, everything, size, "what", less=except_)
     excepted = () if except_ is None else _meant(except_, everything, size, "except", empty=True)
     found = time.perf_counter()
-    things, kept = along(everything, chosen, excepted)
+    things, kept = along(everything, chosen, excepted, candidates)
     if not things:
         message = "nothing goes: all that is meant is excepted"
         raise NothingFound(message, hint="leave some of it out of `except`")
@@ -158,7 +158,7 @@ def by_mask(
     started = time.perf_counter()
     kept: list[Instance] = []
     if except_ is not None:
-        everything = _everything(picture, except_, None, wish, finder)
+        everything, _ = _everything(picture, except_, None, wish, finder)
         size = picture.height, picture.width
         kept = list(_meant(except_, everything, size, "except", empty=True))
     found = time.perf_counter()
@@ -264,20 +264,22 @@ def _how(wish: GoOptions) -> How:
 
 def _everything(
     picture: Picture, what: Who, except_: Who | None, wish: GoOptions, finder: Finder | None
-) -> tuple[Instance, ...]:
-    """All things of the photo: those that were found before, or those that are found now."""
+) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
+    """All things of the photo, found before or now; and what was seen less surely."""
     known = _known(picture, what) | _known(picture, except_)
     words = [one for one in (what, except_) if isinstance(one, str)]
     if known and words:
         message = "`what` and `except_` must both be words, or both be things that were found"
         raise InputError(message, hint="choose by found.choose(…), or give words for both")
     if not words:
-        return tuple(known[number] for number in sorted(known))
+        seen = what.candidates if isinstance(what, Segmentation) else ()
+        return tuple(known[number] for number in sorted(known)), seen
     if finder is None:
         message = "`what` in words needs a network that finds things"
         raise InputError(message, hint="give things that were found")
     check_choices(words[0], words[1] if len(words) > 1 else None, finder.labels)
-    return segment(picture, finder, what="all", min_score=wish.min_score).everything
+    found = segment(picture, finder, what="all", min_score=wish.min_score)
+    return found.everything, found.candidates
 
 
 def _known(picture: Picture, who: Who | None) -> dict[int, Instance]:

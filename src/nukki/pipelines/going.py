@@ -29,7 +29,7 @@ from nukki.ops.leftover import leftover
 from nukki.ops.reflections import reflection
 from nukki.ops.segments import Segment
 from nukki.pipelines.gone import SURE, Part, Shape
-from nukki.pipelines.holding import holders
+from nukki.pipelines.holding import HELD, RIDDEN, holders
 from nukki.pipelines.results import Instance
 from nukki.types import RGB8, Box, Mask
 
@@ -46,6 +46,7 @@ _SURE_OTHERS = 0.5  # what is less sure stands in nobody's way
 _BEHIND = 0.02  # of the photo's height: whose base is so much higher is farther back
 _REACH, _LEAST_REACH = 0.1, 16  # of a thing's height, pixels: how far its hole may reach at most
 _AROUND, _ROUNDS = 6, 2  # growths around a hole in which its colours are looked for, and how often
+_ISLAND = 3  # growths: a square of ground within a thing that is no larger goes with it
 _WORTH_TELLING = 0.1  # of a shadow: what is less sure is nothing
 _LOOSE, _TOUCH = 0.1, 0.01  # of the largest piece's area; of the thing's height
 _NEAR_RIM = 0.02  # of its height: so near to the photo's lower rim a thing is cut off by it
@@ -101,7 +102,10 @@ class Going:
 
 
 def along(
-    everything: Sequence[Instance], chosen: Sequence[Instance], excepted: Sequence[Instance]
+    everything: Sequence[Instance],
+    chosen: Sequence[Instance],
+    excepted: Sequence[Instance],
+    candidates: Sequence[Instance] = (),
 ) -> tuple[list[Thing], list[Instance]]:
     """Who goes, with what they hold and ride; and who is excepted, likewise.
 
@@ -109,24 +113,21 @@ def along(
         everything: All that was found.
         chosen: What is to go.
         excepted: What is to stay, whatever was chosen.
+        candidates: What was seen less surely: of these only what is held and ridden counts.
     """
-    owner = holders([one.segment for one in everything])
-    number = [one.number for one in everything]
-    held = {number[thing]: number[person] for thing, person in owner.items()}
+    every = [*everything, *(one for one in candidates if one.label in HELD | RIDDEN)]
+    owner = holders([one.segment for one in every])
+    held = {every[thing].number: every[person].number for thing, person in owner.items()}
     kept = {one.number for one in excepted}
     kept |= {thing for thing, person in held.items() if person in kept}
-    going = {one.number: None for one in chosen if one.number not in kept}
-    joined = {
-        thing: person
-        for thing, person in held.items()
-        if person in going and thing not in going and thing not in kept
-    }
+    gone = {one.number for one in chosen} - kept
+    joined = {thing: person for thing, person in held.items() if person in gone}
     things = [
-        Thing(one.number, one.segment, joined.get(one.number))
-        for one in everything
-        if one.number in going or one.number in joined
+        Thing(one.number, one.segment, None if one.number in gone else joined[one.number])
+        for one in every
+        if one.number not in kept and (one.number in gone or one.number in joined)
     ]
-    return things, [one for one in everything if one.number in kept]
+    return things, [one for one in every if one.number in kept]
 
 
 def going(
@@ -354,7 +355,7 @@ def _agreement(segment: Segment) -> float:
 def _with_leftover(
     image: RGB8, segment: Segment, box: Box, mask: Mask, grow: int, staying: Sequence[Segment]
 ) -> tuple[Box, Mask]:
-    """A hole and what beside it still looks like its thing, some way out."""
+    """A hole, what beside it still looks like its thing, and islands too small to say anything."""
     wide = box.grown(_AROUND * grow, *segment.size)
     hole = np.zeros((wide.height, wide.width), np.bool_)
     hole[_part_of(wide, box)] = mask
@@ -370,7 +371,9 @@ def _with_leftover(
         if not more.any():
             break
         hole |= dilated(more, grow) & ~stays
-    return wide, hole
+    islands = find_pieces(~hole, diagonal=False)
+    small = ~islands.touching_rim() & (islands.areas() <= (_ISLAND * grow) ** 2)
+    return wide, hole | (islands.mask(small) & ~stays)
 
 
 def _foot(segment: Segment, grow: int) -> tuple[Box, Mask]:

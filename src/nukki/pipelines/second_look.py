@@ -1,8 +1,9 @@
 """A second look at an erased photo: does something that is like what went still show?
 
 The finder is shown the filled hole and its surroundings; what it sees there of the kinds that went,
-mostly within the hole or hanging on to it, is left over: a snowboard, a leg, or what the filler has
-painted again. Then the hole becomes wider by it, and, should that not do, by its box.
+or of what people hold and ride, mostly within the hole or hanging on to it, is left over: a
+snowboard, a leg, or what the filler has painted again. Then the hole becomes wider by it, and,
+should that not do, by its box.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from nukki.ops.leftover import seam
 from nukki.ops.segments import Segment
 from nukki.ops.tiles import tight_box
 from nukki.pipelines.gone import Look
+from nukki.pipelines.holding import HELD, PERSON, RIDDEN
 from nukki.pipelines.segment import Finder
 from nukki.types import RGB8, Box, Mask
 
@@ -93,15 +95,24 @@ def look(
     found = finder.predict(part, min_score=_RELAXED * finder.threshold(()))
     least = finder.threshold([one.score for one in found])
     left = tuple(
-        one
-        for one in found
-        if (labels is None or one.label in labels) and _is_left(one, inside, other, least)
+        one for one in found if _is_left(one, inside, other, _least(one.label, labels, least))
     )
     return Seen(left, crop, round(seam(part, inside), 3))
 
 
-def _is_left(one: Segment, hole: Mask, known: Mask, least: float) -> bool:
+def _least(label: str, labels: Collection[str] | None, least: float) -> tuple[float, float]:
+    """How sure a thing of a kind must be in the hole, and beside it; beyond 1 it never is."""
+    if labels is None or label in labels:
+        # A leg without its body is seen less surely than a person is.
+        return least, _RELAXED * least
+    held = PERSON in labels and label in HELD | RIDDEN
+    return (least, least) if held else (math.inf, math.inf)
+
+
+def _is_left(one: Segment, hole: Mask, known: Mask, least: tuple[float, float]) -> bool:
     """Whether a thing is a rest of what went: it lies in the hole, or hangs on to it."""
+    if one.score < least[1]:
+        return False
     size = np.count_nonzero(hole)
     if not _TINY * size <= one.area <= size:
         return False
@@ -109,8 +120,7 @@ def _is_left(one: Segment, hole: Mask, known: Mask, least: float) -> bool:
     if np.count_nonzero(one.crop & known[where]) > _KNOWN * one.area:
         return False
     if np.count_nonzero(one.crop & hole[where]) >= _WITHIN * one.area:
-        return one.score >= least
-    # A leg without its body is seen less surely than a person is.
+        return one.score >= least[0]
     near = one.box.grown(_TOUCH, *hole.shape)
     grown = np.zeros((near.height, near.width), np.bool_)
     top, left = one.box.top - near.top, one.box.left - near.left
