@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import frozen
-from nukki.ops.seams import FEATHER, blended, feathered, settled
+from nukki.ops.seams import FEATHER, feathered, settled
 
 
 def block(shape=(40, 50), rows=slice(12, 28), columns=slice(15, 35)):
@@ -39,23 +39,6 @@ def test_a_feather_is_1_inside_and_0_beyond_its_width(width):
 
 def test_no_hole_no_feather():
     assert not feathered(block(rows=slice(0, 0)), 5).any()
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_blending_leaves_the_rest_alone(dtype):
-    random = np.random.default_rng(2)
-    image, painted = (
-        frozen(random.integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype)) for _ in range(2)
-    )
-    alpha = frozen(feathered(block(), 4))
-    result = blended(image, painted, alpha, threads=2)
-    np.testing.assert_array_equal(result[alpha == 0], image[alpha == 0])
-    np.testing.assert_array_equal(result[alpha == 1], painted[alpha == 1])
-    soft = (alpha > 0) & (alpha < 1)
-    expected = alpha[soft, None] * painted[soft] + (1 - alpha[soft, None]) * image[soft]
-    np.testing.assert_allclose(result[soft], expected, atol=0.51)
-    nothing = np.zeros_like(alpha)
-    np.testing.assert_array_equal(blended(image, painted, nothing), image)
 
 
 def test_a_shade_that_is_off_settles():

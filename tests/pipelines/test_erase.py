@@ -215,3 +215,36 @@ def test_what_the_photo_hides_must_not_come_again(filler):
     np.testing.assert_array_equal(first["forbidden"], keep | (alpha == 0))
     np.testing.assert_array_equal(second["forbidden"], alpha == 0)
     assert (first["seed"], third) == (7, {"forbidden": None, "seed": 0})
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_feather_changes_a_few_pixels_more_and_none_that_stay(filler, dtype):
+    picture, mask = photo(dtype=dtype), block()
+    stays = block(rows=slice(0, 9))
+    erased = erase(picture, mask, filler, forbidden=stays, feather=4)
+    top = np.iinfo(dtype).max
+    colour = np.array(FILLS_COLOUR) * (top // 255)
+    assert (erased.pixels[mask] == colour).all()
+    assert (erased.hole & ~mask).any()
+    assert not (erased.hole & stays).any()
+    changed = (erased.pixels != picture.pixels).any(axis=2)
+    assert not (changed & ~erased.hole).any()
+    # Halfway over, between the two: row 22 is the third beyond the hole.
+    share = (erased.pixels[22, 10] - picture.pixels[22, 10].astype(float)) / (
+        colour - picture.pixels[22, 10].astype(float)
+    )
+    np.testing.assert_allclose(share, share.mean(), atol=0.05)
+    assert 0.1 < share.mean() < 0.6
+
+
+def test_a_feather_leaves_something_to_fill_from(filler):
+    picture, mask = photo(), ~block(rows=slice(18, 19), columns=slice(25, 26))
+    erased = erase(picture, frozen(mask), filler, feather=8)
+    np.testing.assert_array_equal(erased.hole, mask)
+
+
+def test_a_hole_that_overlaps_what_stays_is_filled_whole(filler):
+    """What is forbidden must not be copied; the mask says what goes."""
+    picture, mask = photo(), block()
+    erased = erase(picture, mask, filler, forbidden=block(rows=slice(0, 15)), feather=2)
+    assert (erased.pixels[mask] == FILLS_COLOUR).all()

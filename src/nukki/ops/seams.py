@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nukki.ops.composite import compose
 from nukki.ops.distance import nearest
 from nukki.ops.poisson import Seams
 from nukki.ops.tiles import tight_box
-from nukki.types import RGB8, Alpha, Box, Mask, Pixels
+from nukki.types import RGB8, Alpha, Box, Mask
 
-__all__ = ["FEATHER", "blended", "feathered", "settled"]
+__all__ = ["FEATHER", "feathered", "settled"]
 
 FEATHER = 8  # pixels around a hole that may be touched, at most
 _SIDES = ((0, 1), (0, -1), (1, 1), (1, -1))
@@ -36,23 +35,6 @@ def feathered(hole: Mask, width: float) -> Alpha:
     share = np.clip(1 - away / np.float32(reach + 1), 0, 1)
     smooth = share * share * (3 - 2 * share)
     result[where] = np.where(away < reach + 1, smooth, np.float32(0))
-    return result
-
-
-def blended(image: Pixels, painted: Pixels, alpha: Alpha, *, threads: int = 1) -> Pixels:
-    """The painting over the photo; where `alpha` is 0 the photo bit by bit, where 1 the painting.
-
-    Args:
-        image: (H, W, 3) uint8 or uint16.
-        painted: (H, W, 3) of the same depth, painted wherever `alpha` is above 0.
-        alpha: (H, W), what `feathered` gives.
-        threads: How many threads may work.
-    """
-    result = image.copy()
-    box = tight_box(alpha > 0, Box(0, 0, alpha.shape[1], alpha.shape[0]))
-    if box is not None:
-        where = box.slices()
-        result[where] = compose(painted[where], alpha[where], image[where], threads=threads)
     return result
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import fields
 
-import numpy as np
-
 from nukki.errors import InputError, NothingFound
 from nukki.io.images import Picture
+from nukki.ops.composite import compose
+from nukki.ops.seams import feathered
 from nukki.ops.tiles import tight_box
 from nukki.pipelines.filling import Filler
 from nukki.pipelines.results import Erased
-from nukki.types import Box, Mask
+from nukki.types import Alpha, Box, Mask
 
 __all__ = ["WHITE", "check_hole", "erase"]
 
@@ -49,8 +49,9 @@ def erase(
     *,
     forbidden: Mask | None = None,
     seed: int = 0,
+    feather: float = 0.0,
 ) -> Erased:
-    """Fill a hole: exactly the pixels of the mask change, in the photo's own space and depth.
+    """Fill a hole: its pixels and those of the feather change, in the photo's own space and depth.
 
     The filler sees and paints sRGB of 8 bits. The photo's own alpha stays as it is.
 
@@ -58,9 +59,11 @@ def erase(
         picture: The photo.
         mask: (H, W) bool, True at what goes.
         filler: Paints the hole.
-        forbidden: (H, W) bool, what stays and must not come again in the hole; so must not what
-            the photo itself hides.
+        forbidden: (H, W) bool, what stays, pixel by pixel, and must not come again in the hole;
+            the latter holds for what the photo itself hides, too.
         seed: See `Filler`.
+        feather: Pixels around the hole over which the painting goes over into the photo, at most
+            8; 0 changes exactly the mask.
 
     Returns:
         The photo without it.
@@ -72,20 +75,33 @@ def erase(
     """
     check_hole(picture, mask)
     started = time.perf_counter()
+    share = _feathered(picture, mask, forbidden, feather)
+    hole = share > 0
     if picture.alpha is not None:
         hidden = picture.alpha == 0
         forbidden = hidden if forbidden is None else forbidden | hidden
-    painted = filler.fill(picture.rgb8(), mask, forbidden=forbidden, seed=seed)
+    painted = filler.fill(picture.rgb8(), hole, forbidden=forbidden, seed=seed)
     filled = time.perf_counter()
     whole = Box(0, 0, picture.width, picture.height)
-    where = (tight_box(mask, whole) or whole).slices()
+    where = (tight_box(hole, whole) or whole).slices()
     pixels = picture.pixels.copy()
     # Only the hole is converted: the rest could come back a level off.
-    np.copyto(pixels[where], picture.as_own(painted[where]), where=mask[where][..., None])
+    own = picture.as_own(painted[where])
+    pixels[where] = compose(own, share[where], picture.pixels[where])
     kept = {field.name: getattr(picture, field.name) for field in fields(Picture)}
     return Erased(
         **{**kept, "pixels": pixels},
-        hole=mask.copy(),
+        hole=hole,
         network=filler.name,
         seconds={"fill": filled - started, "colours": time.perf_counter() - filled},
     )
+
+
+def _feathered(picture: Picture, mask: Mask, stays: Mask | None, width: float) -> Alpha:
+    """How much of the painting each pixel gets: nothing where something stays."""
+    share = feathered(mask, width)
+    if stays is not None:
+        share[stays & ~mask] = 0
+    known = share == 0 if picture.alpha is None else (share == 0) & (picture.alpha > 0)
+    # A hole that leaves but a rim is filled from that rim.
+    return share if known.any() else feathered(mask, 0)
