@@ -6,6 +6,7 @@ import itertools
 import socket
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -13,6 +14,11 @@ from nukki import settings
 
 # Some tests import ONNX Runtime themselves.
 settings.forbid_telemetry()
+
+# Where a test does not say how many examples it needs: --hypothesis-profile=thorough has more.
+hypothesis.settings.register_profile("quick", max_examples=40)
+hypothesis.settings.register_profile("thorough", max_examples=400)
+hypothesis.settings.load_profile("quick")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 NUMBERS = itertools.count()  # pytest's own would list the folder for every test

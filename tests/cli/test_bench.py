@@ -24,7 +24,7 @@ def test_a_table_of_sizes_and_ways(nukki, photos, capsys):
 
 
 def test_json_of_the_made_up_picture(nukki, place, capsys):
-    assert nukki("bench", "--sizes", "0.03", "--repeat", "2", "--json", "--quiet") == 0
+    assert nukki("bench", "--sizes", "0.03", "--repeat", "1", "--json", "--quiet") == 0
     told = capsys.readouterr()
     record = json.loads(told.out)
     assert told.err == ""

@@ -31,6 +31,18 @@ def run(capsys):
     return call
 
 
+@pytest.fixture
+def timed():
+    """Times are measured."""
+
+
+@pytest.fixture(autouse=True)
+def _untimed(request, monkeypatch):
+    """Times are made up, unless a test asks for `timed`: they are most of the work."""
+    if "timed" not in request.fixturenames:
+        monkeypatch.setattr(doctor, "_milliseconds", lambda path, card, threads: 40.0 / threads)
+
+
 def test_the_report_for_programs(run, tmp_path, monkeypatch):
     monkeypatch.setenv("NUKKI_HOME", str(tmp_path / "new" / "home"))
     code, out, err = run("--json")
@@ -46,6 +58,7 @@ def test_the_report_for_programs(run, tmp_path, monkeypatch):
     assert not (tmp_path / "new").exists()  # it looks, and leaves nothing behind
 
 
+@pytest.mark.usefixtures("timed")
 def test_the_network_was_really_timed(run, monkeypatch):
     monkeypatch.setenv("NUKKI_THREADS", "2")
     times = json.loads(run("--json")[1])["network"]["milliseconds"]
