@@ -58,6 +58,17 @@ def test_what_is_held_goes_along_and_what_others_hold_stays():
     assert [(each.number, each.holder) for each in things] == [(4, None)]
 
 
+def test_what_was_hardly_seen_goes_along_only_if_it_can_be_held():
+    one = block(slice(50, 150), slice(40, 70))
+    bag = block(slice(90, 110), slice(70, 82), "handbag", 0.25)
+    chair = block(slice(90, 110), slice(28, 40), "chair", 0.25)
+    (person,), candidates = instances(one), instances(one, bag, chair)[1:]
+    things, _ = along([person], [person], [], candidates)
+    assert [(each.number, each.holder) for each in things] == [(1, None), (2, 1)]
+    _, kept = along([person], [], [person], candidates)
+    assert [each.number for each in kept] == [1, 2]
+
+
 # who keeps what
 
 
@@ -168,6 +179,18 @@ def test_what_the_mask_misses_goes_by_its_colour():
     made = planned([thing], how=How(shadow="never"), image=image)
     assert made.hole[130:150, 110:124].all()
     assert not made.hole[60:120, 118:].any()
+
+
+def test_a_speck_of_ground_within_a_thing_goes_a_gap_between_legs_stays():
+    mask = np.zeros(SIZE, np.bool_)
+    mask[40:160, 60:160] = True
+    mask[60:70, 80:90] = False
+    mask[90:150, 95:130] = False
+    thing = segment_of(mask, Box(0, 0, WIDTH, HEIGHT), SIZE, label="person", score=0.9)
+    hole = planned([thing], how=How(shadow="never")).hole
+    assert hole[60:70, 80:90].all()
+    assert not hole[105:135, 108:118].any()
+    assert not planned([thing], how=How(grow=1, shadow="never")).hole[64:66, 84:86].any()
 
 
 # shadows
