@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from nukki import settings
 from nukki.erasing import erase, layers, plate, what_goes
 from nukki.errors import InputError
 from nukki.io import images
 from nukki.io.images import Picture
-from nukki.loading import load, load_as, load_finder, load_picker
+from nukki.io.masks import MaskSource
+from nukki.loading import load, load_as, load_finder, load_mapper, load_picker
 from nukki.ops.prompts import box_of, point_of
 from nukki.pipelines import pick as picking
 from nukki.pipelines import remove as removal
@@ -29,9 +31,9 @@ from nukki.pipelines.options import (
 )
 from nukki.pipelines.replace_options import AddOptions, PlaceOptions, ReplaceKeywords
 from nukki.pipelines.results import Cutout, Instance, Replaced, Segmentation
+from nukki.pipelines.trimaps import read_trimap, save_trimap
 from nukki.tasks.matting import Matting
-from nukki.tasks.saliency import Saliency
-from nukki.types import Box, Point
+from nukki.types import Box, Point, Trimap
 from nukki.zoo import catalog
 from nukki.zoo.cards import CommercialUse, ModelCard, Task
 
@@ -53,6 +55,14 @@ __all__ = [
 _CALL = ("device", "threads", "max_pixels", "allow_truncated", "accept_licence")
 
 Options = TypeVar("Options", RemoveOptions, SegmentOptions, PickOptions)
+
+
+class Terms(TypedDict):
+    """On what a network runs, and whether its licence is accepted."""
+
+    device: str | None
+    threads: int | None
+    accept_licence: bool
 
 
 def read(
@@ -85,6 +95,7 @@ def remove(
     allow_truncated: bool = False,
     accept_licence: bool = False,
     background: Source | Colour | None = None,
+    trimap: MaskSource | None = None,
     **options: Unpack[RemoveKeywords],
 ) -> Cutout:
     """Cut the subject out of a photo.
@@ -100,11 +111,14 @@ def remove(
         accept_licence: Fetch a network that is not for commercial use.
         background: What `Cutout.save` puts behind the subject: a colour ("white", "#ff8800",
             (255, 136, 0)) or a picture.
+        trimap: Where the subject is, drawn by hand or by another program: a picture of the photo's
+            size, or an array (H, W) of uint8, white where the subject surely is, black where it
+            surely is not, grey where the edge is to be drawn. No network looks for the subject.
         **options: Fields of `pipelines.options.RemoveOptions`: model, card, subject, edges,
-            instances, matting, key, key_tolerance, keep_shadow, flood, threshold, binary,
-            fill_holes, drop_specks, largest, grow, feather, feather_out, invert, colours, despill,
-            hidden, sharpen, crop. No network is loaded where a colour alone decides (`key`,
-            `flood`).
+            instances, matting, band, save_trimap, key, key_tolerance, keep_shadow, flood,
+            threshold, binary, fill_holes, drop_specks, largest, grow, feather, feather_out, invert,
+            colours, despill, hidden, sharpen, crop. No network is loaded where a colour alone
+            decides (`key`, `flood`).
 
     Returns:
         The cut-out. That there is no subject is an answer, not an error: `Cutout.found` is False.
@@ -113,47 +127,50 @@ def remove(
         NukkiError: See its tree in `nukki.errors`.
     """
     wish = _checked(RemoveOptions, "remove", options)
+    if trimap is not None:
+        wish = dataclasses.replace(wish, trimap="given")  # checks that it goes with the rest
     behind = None if background is None else background_of(background)
     picture = read(image, max_pixels=max_pixels, allow_truncated=allow_truncated)
     cores = threads or settings.threads()
     if colour_alone(picture, wish):
         return removal.remove(picture, wish, None, background=behind, threads=cores)
-    matting = None
-    if wish.matting is not None:
-        matting = load_as(
-            Matting, wish.matting, device=device, threads=threads, accept_licence=accept_licence
-        )
-    network = load_as(
-        Saliency,
-        wish.model,
-        card=wish.card,
-        device=device,
-        threads=threads,
-        accept_licence=accept_licence,
-    )
-    return removal.remove(
+    picture, drawn = _with_trimap(picture, trimap, max_pixels)
+    terms = Terms(device=device, threads=threads, accept_licence=accept_licence)
+    cut = removal.remove(
         picture,
         wish,
-        network,
-        finder=_finder_for(wish, device, threads, accept_licence=accept_licence),
-        matting=matting,
+        None if drawn is not None else load_mapper(wish.model, card=wish.card, **terms),
+        finder=None if drawn is not None else _finder_for(wish, terms),
+        matting=None if wish.matting is None else load_as(Matting, wish.matting, **terms),
+        trimap=drawn,
         background=behind,
         threads=cores,
     )
+    if wish.save_trimap is not None and cut.trimap is not None:
+        save_trimap(cut.trimap, wish.save_trimap)
+    return cut
 
 
-def _finder_for(
-    wish: RemoveOptions, device: str | None, threads: int | None, *, accept_licence: bool
-) -> segmenting.Finder | None:
+def _with_trimap(
+    picture: Picture, trimap: MaskSource | None, max_pixels: int | None
+) -> tuple[Picture, Trimap | None]:
+    """The trimap of a picture, and the picture with a note of what was made of it."""
+    if trimap is None:
+        return picture, None
+    drawn, note = read_trimap(trimap, picture, max_pixels=max_pixels)
+    if note is not None:
+        picture = dataclasses.replace(picture, notes=(*picture.notes, note))
+    return picture, drawn
+
+
+def _finder_for(wish: RemoveOptions, terms: Terms) -> segmenting.Finder | None:
     """What finds people and things for a subject; None where nobody asks for it.
 
     Who names a network for what stands out wants its answer: then "auto" is "salient".
     """
     if wish.subject == "salient" or (wish.subject == "auto" and not removal.looks_at_both(wish)):
         return None
-    return load_finder(
-        wish.instances, device=device, threads=threads, accept_licence=accept_licence
-    )
+    return load_finder(wish.instances, **terms)
 
 
 def replace(

@@ -23,7 +23,7 @@ from nukki.tasks.matting import Matting
 from nukki.tasks.picking import Picking
 from nukki.tasks.prompted import Prompted
 from nukki.tasks.saliency import Saliency
-from nukki.tasks.semantic import Semantic
+from nukki.tasks.semantic import Semantic, ThingMap
 from nukki.zoo import catalog
 from nukki.zoo.cards import ModelCard, Task
 from nukki.zoo.fetch import ensure
@@ -37,7 +37,9 @@ __all__ = [
     "load_as",
     "load_filler",
     "load_finder",
+    "load_mapper",
     "load_picker",
+    "mapper_task",
     "picker_name",
 ]
 
@@ -135,6 +137,55 @@ def load_as(
     catalog.check_task(model, next(task for task, other in _KINDS.items() if other is kind))
     paths = _paths(model, path, accept_licence=accept_licence)
     return kind(model, _session(model, paths[0], device, threads))
+
+
+def mapper_task(model: str, card: str | None = None) -> Task:
+    """The task of a network that shall find what stands out: "semantic" does as well.
+
+    Raises:
+        InputError: If it is for something else; nothing is fetched then.
+        UnknownModel: As `load`.
+    """
+    found, _ = catalog.card_for(model, card)
+    if found.task != "semantic":
+        catalog.check_task(found, "saliency")
+    return found.task
+
+
+def load_mapper(
+    model: str,
+    *,
+    card: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    accept_licence: bool = False,
+) -> Saliency | ThingMap:
+    """Load what finds the subject by what stands out.
+
+    Args:
+        model: A network for saliency, or one that names the class of every pixel: then everything
+            that is a thing to it.
+        card: See `load`.
+        device: See `load`.
+        threads: See `load`.
+        accept_licence: See `load`.
+
+    Raises:
+        InputError, UnknownModel, FetchError, ProviderError: As `load_as`.
+    """
+    if mapper_task(model, card) == "saliency":
+        return load_as(
+            Saliency,
+            model,
+            card=card,
+            device=device,
+            threads=threads,
+            accept_licence=accept_licence,
+        )
+    network = load_as(
+        Semantic, model, card=card, device=device, threads=threads, accept_licence=accept_licence
+    )
+    return ThingMap(network)
 
 
 def _session(model: ModelCard, path: Path, device: str | None, threads: int | None) -> Session:

@@ -29,7 +29,7 @@ from nukki.tasks.inpainting import Inpainting
 from nukki.tasks.instances import Instances
 from nukki.tasks.matting import Matting
 from nukki.tasks.saliency import Saliency
-from nukki.tasks.semantic import Semantic
+from nukki.tasks.semantic import Semantic, ThingMap
 from nukki.zoo.cards import load_card
 
 PARITY = Path(__file__).parents[1] / "nets" / "parity"
@@ -226,6 +226,29 @@ def test_edges(nukki, converted, photo, capsys, converter):
     check_alpha("out.png", wanted)
     plain = remove(photo, RemoveOptions(subject="salient"), api.load_as(Saliency, "subject"))
     assert np.abs(alpha_of("out.png") - np.rint(plain.alpha * 255)).max() > 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_mask_a_trimap_and_a_matting_network(nukki, converted, photo):
+    """`remove --model deeplabv3-r101 --matting indexnet --save-trimap`, at the networks' sizes."""
+    cards = {}
+    for name, converter in (
+        ("deeplabv3-r101", "deeplabv3_resnet101"),
+        ("indexnet", "indexnet_official"),
+    ):
+        graph, cards[name], _ = converted(converter)
+        assert nukki("models", "import", graph, "--as", name) == 0
+    words = ["remove", "photo.png", "--model", "deeplabv3-r101", "--matting", "indexnet"]
+    # Made-up weights see no class surely; the chain is run all the same.
+    assert nukki(*words, "--save-trimap", "t.png", "-o", "out.png", "--allow-empty") in (0, 3)
+    mapper = ThingMap(Semantic(load_card(cards["deeplabv3-r101"]), InTorch("deeplabv3_resnet101")))
+    matter = Matting(load_card(cards["indexnet"]), InTorch("indexnet_official"))
+    wish = RemoveOptions(save_trimap="t.png")
+    wanted = remove(photo, wish, mapper, matting=matter)
+    off = np.abs(alpha_of("out.png") - np.rint(wanted.alpha * 255))
+    assert (off > 2).mean() < 0.01
+    assert Path("t.png").exists() == (wanted.trimap is not None)
 
 
 @pytest.mark.parametrize(

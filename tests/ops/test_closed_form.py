@@ -10,8 +10,15 @@ import pytest
 from helpers import disc_truth, frozen, photo, texture
 from matting_oracle import dense_alpha
 from nukki.errors import InputError
+from nukki.ops import alpha as shape
 from nukki.ops import closed_form as module
-from nukki.ops.closed_form import Prior, closed_form_alpha, solve_closed_form
+from nukki.ops.closed_form import (
+    Prior,
+    closed_form_alpha,
+    eased_alpha,
+    finer_alpha,
+    solve_closed_form,
+)
 from nukki.ops.trimap import from_alpha
 
 
@@ -140,3 +147,26 @@ def test_what_it_refuses():
         closed_form_alpha(image[..., 0], trimap)
     with pytest.raises(InputError, match="`seconds` must be above 0"):
         solve_closed_form(image, trimap, seconds=0)
+
+
+def test_a_few_steps_keep_the_prior_at_large_and_follow_the_colours_near():
+    image, truth, trimap = scene(130, 150, band=20)
+    blurred = frozen(shape.gaussian(truth.astype(np.float32), 5))
+    prior = Prior(blurred, frozen(np.zeros((130, 150), np.float32)))
+    alpha = eased_alpha(image, trimap, prior, steps=6)
+    known = trimap != 128
+    np.testing.assert_array_equal(alpha[known], (trimap == 255)[known])
+    assert 0 <= alpha.min() <= alpha.max() <= 1
+    assert np.abs(alpha - truth).mean() < 0.35 * np.abs(blurred - truth).mean()
+    again = eased_alpha(image, trimap, prior, steps=6, threads=3)
+    np.testing.assert_array_equal(again, alpha)
+
+
+def test_finer_steps_touch_what_may_change_and_nothing_else():
+    image, truth, _ = scene(90, 110)
+    start = frozen(shape.gaussian(truth.astype(np.float32), 1.5))
+    unknown = np.zeros((90, 110), np.bool_)
+    unknown[20:70, 30:110] = True
+    alpha = finer_alpha(image, frozen(unknown), start, steps=12)
+    np.testing.assert_array_equal(alpha[~unknown], start[~unknown])
+    assert np.abs(alpha - truth)[unknown].mean() < 0.95 * np.abs(start - truth)[unknown].mean()

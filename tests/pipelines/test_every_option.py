@@ -27,8 +27,9 @@ WORDS = {
     "despill": ["green", "auto", "none", "tomato"],
     "subject": ["auto", "salient"],
 }
-RESOLVED = {"model", "card", "instances", "matting", "background"}
+RESOLVED = {"model", "card", "instances", "matting", "background", "trimap"}
 NUMBERS = {"grow": st.sampled_from([-2.0, -0.5, 1.5, 3.0]), "sharpen": st.just(0.7)}
+BANDS = st.sampled_from([(2.0, 3.0), (0.0, 4.0), (9.0, 0.0)])
 RANGES = st.sampled_from([(0.0, 1.0), (0.1, 0.9), (0.3, 0.5)])
 
 
@@ -50,7 +51,7 @@ def values(name, hint):
         if get_origin(kind) is Literal:
             return st.sampled_from(get_args(kind))
         if get_origin(kind) is tuple:
-            return RANGES
+            return BANDS if name == "band" else RANGES
         if kind is bool:
             return st.booleans()
         if kind is int:

@@ -81,7 +81,8 @@ def test_before_white_the_network_decides_the_inside_and_colour_the_edge():
     pixels[shirt] = np.rint(255 * np.float32(WHITE))
     picture = Picture(pixels)
     both = remove(picture, RemoveOptions(key="auto", subject="salient"), Mapper(one.alpha))
-    network = remove(picture, RemoveOptions(subject="salient"), Mapper(one.alpha))
+    fast = RemoveOptions(subject="salient", edges="fast")
+    network = remove(picture, fast, Mapper(one.alpha))
     assert both.road == "salient"
     assert "edges by the plain background #" in both.reason
     assert both.alpha[shirt].min() == 1

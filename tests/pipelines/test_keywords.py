@@ -20,8 +20,8 @@ from nukki.pipelines.options import (
 def test_keywords_are_the_fields_of_the_options_with_their_types():
     keywords = get_type_hints(RemoveKeywords)
     options = {field.name for field in fields(RemoveOptions)}
-    # The library takes any picture as a background, the command line names a file.
-    assert set(keywords) == options - {"background"}
+    # The library takes any picture as a background or a trimap, the command line names a file.
+    assert set(keywords) == options - {"background", "trimap"}
     types = get_type_hints(RemoveOptions)
     assert keywords == {name: types[name] for name in keywords}
 

@@ -10,7 +10,6 @@ import pytest
 from helpers import averaged, disc_truth, frozen, photo, texture
 from nukki.io.images import Picture
 from nukki.ops import alpha as shape
-from nukki.ops.trimap import from_alpha, usual_radius
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.remove import adjust, remove
 
@@ -157,12 +156,11 @@ class Matter:
 @pytest.mark.parametrize("edges", ["none", "auto"])
 def test_matting_draws_the_band_around_the_edge_anew(depth, edges):
     picture, truth, mapper = scene(dtype=depth)
-    plain = remove(picture, RemoveOptions(edges=edges), mapper)
     matter = Matter(0.25)
     cut = remove(picture, RemoveOptions(edges=edges), mapper, matting=matter)
     ((image, trimap),) = matter.calls
     np.testing.assert_array_equal(image, picture.rgb8())
-    np.testing.assert_array_equal(trimap, from_alpha(plain.alpha, usual_radius(240, 320)))
+    np.testing.assert_array_equal(trimap, cut.trimap)
     np.testing.assert_array_equal(cut.alpha[trimap == 128], 0.25)
     np.testing.assert_array_equal(cut.alpha[trimap == 255], 1)
     np.testing.assert_array_equal(cut.alpha[trimap == 0], 0)

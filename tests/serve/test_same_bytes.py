@@ -26,7 +26,7 @@ TEXTS = {
     "background": "#ff8800",
     "key": "blue",
     "despill": "blue",
-    "band": "3",
+    "band": "3,5",
     "matting": "no-such-network",
 }
 BESIDE = {"instances": {"subject": "people"}, "subject": {"instances": "finds"}}

@@ -11,7 +11,7 @@ from finding_networks import SEMANTIC_CARD, semantic_network, two_blocks
 from helpers import frozen
 from nukki.errors import InputError, ModelOutputError
 from nukki.runtime.sessions import get_session
-from nukki.tasks.semantic import Semantic
+from nukki.tasks.semantic import Semantic, ThingMap
 from nukki.types import Box
 from nukki.zoo.cards import parse_card
 
@@ -102,3 +102,15 @@ def test_only_rgb8_is_taken(semantic):
     for wrong in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3))):
         with pytest.raises(InputError, match="image"):
             semantic().predict(wrong)
+
+
+def test_everything_that_is_a_thing_as_a_map(semantic):
+    """1 - the background's probability: e^0 / (e^0 + e^4 + e^-5) where there is red."""
+    task = ThingMap(semantic())
+    found = task.predict(frozen(two_blocks(60, 90)))
+    assert found.dtype == np.float32
+    assert found.ndim == 2
+    assert found[:, 0] == pytest.approx(1 - 1 / (1 + np.exp(4) + np.exp(-5)), abs=1e-5)
+    nothing = task.predict(frozen(np.zeros((40, 50, 3), np.uint8)))
+    assert nothing.max() < 0.05
+    assert task.reduction(4000, 6000) >= 1

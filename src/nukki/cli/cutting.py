@@ -33,6 +33,7 @@ __all__ = [
     "check_pipe",
     "check_report",
     "check_standing",
+    "check_trimap",
     "make_folder",
     "print_plan",
     "ready_networks",
@@ -256,6 +257,30 @@ def check_report(planned: Plan, args: argparse.Namespace) -> None:
         raise InputError(message, hint="give --report another name")
 
 
+def check_trimap(planned: Plan, job: Job[Any], target: Path | None) -> None:
+    """Refuse to write the trimap of several pictures, or over what is read or is there.
+
+    Args:
+        planned: The pictures.
+        job: What is done with them.
+        target: Another file that is written; None where there is none.
+    """
+    from nukki.cli.target import check_file
+
+    if job.remove.save_trimap is None:
+        return
+    path = Path(job.remove.save_trimap)
+    if not planned.single:
+        message = "`--save-trimap` is of a single picture"
+        raise InputError(message, hint="give one picture, or leave it out")
+    item = planned.items[0]
+    read = (item.input, *([] if job.remove.trimap is None else [job.remove.trimap]))
+    check_file(path, sources=read, overwrite=job.overwrite or job.resume)
+    if any(one is not None and one.absolute() == path.absolute() for one in (item.target, target)):
+        message = f"`{path}` would be two results at once"
+        raise InputError(message, hint="give the trimap a name of its own")
+
+
 def print_plan(planned: Plan, job: Task, *, as_json: bool) -> int:
     """Print what would be written; gives the exit code."""
     for item in planned.items:
@@ -284,7 +309,7 @@ def ready_networks(job: Job[Any], args: argparse.Namespace) -> None:
         InputError: If the subject names what the finder does not know.
     """
     from nukki.cli.network import ready
-    from nukki.loading import finder_name
+    from nukki.loading import finder_name, mapper_task
     from nukki.pipelines.segment import check_choices, check_finder
     from nukki.types import ClassSpec
     from nukki.zoo.catalog import card_for
@@ -300,7 +325,10 @@ def ready_networks(job: Job[Any], args: argparse.Namespace) -> None:
         return  # the colour alone decides
     if wish.matting is not None:
         ready(wish.matting, task="matting", run=job.run, **terms)
-    ready(wish.model, card=wish.card, run=job.run, **terms)
+    if wish.trimap is not None:
+        return  # it says where the subject is
+    task = mapper_task(wish.model, wish.card)
+    ready(wish.model, task=task, card=wish.card, run=job.run, **terms)
     if wish.subject not in ("auto", "salient") or wish.instances != "default":
         name, its_card = finder_name(wish.instances)
         found, _ = card_for(name, its_card)

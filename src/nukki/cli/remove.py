@@ -151,6 +151,7 @@ def _check(planned: Plan, job: Job, args: argparse.Namespace) -> None:
         raise InputError(message, hint="add --background white, or write PNG, WebP or AVIF")
     cutting.check_standing(planned, job, args)
     cutting.check_report(planned, args)
+    cutting.check_trimap(planned, job, job.plate)
     _check_plate(planned, job)
 
 

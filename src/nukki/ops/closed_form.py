@@ -17,29 +17,35 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nukki.errors import InputError
+from nukki.ops.alpha import levels
 from nukki.ops.band import HALO, make_band
-from nukki.ops.bilinear import sampled, span
 from nukki.ops.conjugate import Limits, Prior, Progress, relax
 from nukki.ops.grid import check_picture
-from nukki.ops.guided import guided_coefficients
 from nukki.ops.laplacian import EPS, stencils
 from nukki.ops.reduce import box_reduce
-from nukki.ops.tiles import each, tight_box, tile_boxes
-from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN, check_trimap, keep_known
+from nukki.ops.tiles import tight_box
+from nukki.ops.trimap import UNKNOWN, check_trimap, keep_known, reduced
+from nukki.ops.upsampling import upsampled
 from nukki.types import RGB8, Alpha, Box, Mask, Trimap
 
-__all__ = ["Prior", "Solution", "closed_form_alpha", "solve_closed_form"]
+__all__ = [
+    "Prior",
+    "Solution",
+    "closed_form_alpha",
+    "eased_alpha",
+    "finer_alpha",
+    "solve_closed_form",
+]
 
 TOLERANCE = 5e-4  # of what the known pixels pull; less changes no figure on pictures with truth
 SHARPER, SHARPEST = 0.1, 2e-5  # each coarser level, being cheap, is solved more exactly, down to
 LONGER = 400  # iterations of those levels
 ITERATIONS = 300
+CONTRAST = 1.1  # of what goes from level to level where steps are few
 COARSEST = 24  # pixels of the shorter side up to which a picture is halved
 LEAST = 3  # a picture with less of a side has no window
 MOST = 1 << 19  # unknown pixels solved at once: about 130 bytes each, and as much again for squares
 OVERLAP = 24  # pixels that regions of a larger band share
-SMOOTH = 1e-5  # colour variance under which a model that enlarges is flat
-TILE = 128  # of the small picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +71,18 @@ class Solution:
 
 @dataclass(frozen=True)
 class _How:
-    """What stays the same from level to level, but for the limits."""
+    """How a level is solved, and the coarser ones."""
 
     eps: float
     limits: Limits
+    coarser: Limits
     threads: int
+    contrast: float = 1.0
+
+    def below(self) -> _How:
+        """How the next coarser level is."""
+        sharper = max(SHARPEST, self.coarser.tolerance * SHARPER)
+        return replace(self, limits=self.coarser, coarser=replace(self.coarser, tolerance=sharper))
 
 
 def closed_form_alpha(image: RGB8, trimap: Trimap) -> Alpha:
@@ -124,7 +137,8 @@ def solve_closed_form(
             message = f"`{name}` must be above 0, got {value}"
             raise InputError(message, hint=f"leave {name} out for the usual value")
     deadline = None if seconds is None else started + seconds
-    how = _How(eps, Limits(tolerance, iterations, deadline), threads)
+    coarser = Limits(max(SHARPEST, tolerance * SHARPER), LONGER, deadline)
+    how = _How(eps, Limits(tolerance, iterations, deadline), coarser, threads)
     alpha, progress = _level(*_padded(image, trimap, prior), how)
     height, width = trimap.shape
     return Solution(
@@ -134,6 +148,57 @@ def solve_closed_form(
         residual=progress.residual,
         seconds=time.perf_counter() - started,
     )
+
+
+def eased_alpha(
+    image: RGB8,
+    trimap: Trimap,
+    prior: Prior,
+    *,
+    steps: int,
+    threads: int = 1,
+) -> Alpha:
+    """The same system, but only a few steps on each level.
+
+    What a step on a coarse level moves is a smooth share of alpha, so stopping early keeps what the
+    prior says at large and takes from the colours what lies near; between the levels alpha gets a
+    little contrast, so that no veil is left where the prior was in doubt. For a trimap that was
+    guessed from a network's map that is nearer to the truth than the solution, and sooner there
+    (docs/edges.md).
+
+    Args:
+        image: (H, W, 3) uint8.
+        trimap: (H, W) uint8: 0, 128, 255.
+        prior: Of the picture; the coarsest level starts from its alpha.
+        steps: On each level.
+        threads: How many threads may work; the result does not depend on it.
+
+    Returns:
+        (H, W) float32 in 0..1, exactly 0 and 1 where the trimap is 0 and 255.
+    """
+    few = Limits(0.0, steps)
+    how = _How(EPS, few, few, threads, CONTRAST)
+    alpha, _ = _level(*_padded(image, trimap, prior), how)
+    return keep_known(alpha[: trimap.shape[0], : trimap.shape[1]], trimap)
+
+
+def finer_alpha(image: RGB8, unknown: Mask, start: Alpha, *, steps: int, threads: int = 1) -> Alpha:
+    """A few steps more on a finer picture, from an alpha that was enlarged to it.
+
+    Args:
+        image: (H, W, 3) uint8.
+        unknown: (H, W) bool: what may change; the rest counts as known.
+        start: (H, W) float32 in 0..1.
+        steps: How many.
+        threads: How many threads may work; the result does not depend on it.
+
+    Returns:
+        (H, W) float32 in 0..1.
+    """
+    alpha = start.copy()
+    few = Limits(0.0, steps)
+    _solve(image, unknown, alpha, None, _How(EPS, few, few, threads))
+    return np.clip(alpha, 0, 1, out=alpha)
 
 
 def _padded(image: RGB8, trimap: Trimap, prior: Prior | None) -> tuple[RGB8, Trimap, Prior | None]:
@@ -161,27 +226,14 @@ def _level(image: RGB8, trimap: Trimap, prior: Prior | None, how: _How) -> tuple
         small = np.asarray(box_reduce(image, 2, threads=how.threads), np.uint8)
         half = None
         if prior is not None:
-            half = Prior(_averaged(prior.alpha), _averaged(prior.weight))
-        easier = replace(
-            how.limits, tolerance=max(SHARPEST, how.limits.tolerance * SHARPER), iterations=LONGER
-        )
-        coarse, _ = _level(small, _halved(trimap), half, replace(how, limits=easier))
-        start = _enlarged(coarse, small, image, unknown, how.threads)
+            half = Prior(_averaged(prior.alpha), 4 * _averaged(prior.weight))  # weights add up
+        coarse, _ = _level(small, reduced(trimap, 2), half, how.below())
+        if how.contrast != 1:
+            coarse = levels(coarse, 0.5 - 0.5 / how.contrast, 0.5 + 0.5 / how.contrast)
+        start = upsampled(coarse, small, image, unknown, 0.5, threads=how.threads)
     alpha = keep_known(start, trimap)
     progress = _solve(image, unknown, alpha, prior, how)
     return np.clip(alpha, 0, 1, out=alpha), progress
-
-
-def _halved(trimap: Trimap) -> Trimap:
-    """A trimap at half its size: known where half of a block is and nothing speaks against it."""
-    height, width = trimap.shape
-    rim = ((0, height % 2), (0, width % 2))
-    blocks = np.pad(trimap, rim, mode="edge").reshape(-(-height // 2), 2, -(-width // 2), 2)
-    front, back = (np.count_nonzero(blocks == one, axis=(1, 3)) for one in (FOREGROUND, BACKGROUND))
-    small = np.full(front.shape, UNKNOWN, np.uint8)
-    small[(front >= 2) & (back == 0)] = FOREGROUND
-    small[(back >= 2) & (front == 0)] = BACKGROUND
-    return small
 
 
 def _averaged(plane: Alpha) -> Alpha:
@@ -190,41 +242,6 @@ def _averaged(plane: Alpha) -> Alpha:
     padded = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
     rows = padded[::2] + padded[1::2]
     return np.asarray((rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25))
-
-
-def _enlarged(coarse: Alpha, small: RGB8, image: RGB8, unknown: Mask, threads: int) -> Alpha:
-    """An alpha at twice its size where it is unknown: local models of colour, applied to the image.
-
-    The models are those of the guided filter with the smallest window (He & Sun 2015).
-    """
-    height, width = unknown.shape
-    result = np.zeros((height, width), np.float32)
-
-    def work(tile: Box) -> None:
-        wide = Box(2 * tile.left, 2 * tile.top, 2 * tile.right, 2 * tile.bottom)
-        fine = wide.within(Box(0, 0, width, height))
-        box = tight_box(unknown[fine.slices()], fine)
-        if box is None:
-            return
-        # Models look one pixel far, their average one more, and so does enlarging.
-        halo = tile.grown(3, coarse.shape[0], coarse.shape[1])
-        where = halo.slices()
-        guide = np.ascontiguousarray(small[where].transpose(2, 0, 1), np.float32)
-        guide /= 255
-        trust = np.ones((halo.height, halo.width), np.float32)
-        models = guided_coefficients(guide, coarse[where], trust, 1, SMOOTH)
-        top, left = 2 * halo.top, 2 * halo.left
-        rows = span(box.top - top, box.bottom - top, halo.height, 0.5)
-        columns = span(box.left - left, box.right - left, halo.width, 0.5)
-        model = sampled(models, rows, columns)
-        colours = image[box.slices()].transpose(2, 0, 1).astype(np.float32)
-        colours *= np.float32(1 / 255)
-        colours *= model[:3]
-        fitted = model[3] + colours[0] + colours[1] + colours[2]
-        np.clip(fitted, 0, 1, out=result[box.slices()])
-
-    each(work, tile_boxes(coarse.shape[0], coarse.shape[1], TILE), threads)
-    return result
 
 
 def _solve(image: RGB8, unknown: Mask, alpha: Alpha, prior: Prior | None, how: _How) -> Progress:

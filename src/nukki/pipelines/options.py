@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, TypedDict
 
 from nukki.errors import InputError
 from nukki.pipelines.grammar import parse
+from nukki.pipelines.option_values import at_least, check_colour, is_band, is_range, one_of
 
 __all__ = [
     "CallKeywords",
@@ -73,7 +74,7 @@ class RunOptions:
     threads: int | None = option(None, "threads of one call (default: all cores)", metavar="N")
 
     def __post_init__(self) -> None:
-        _at_least("threads", self.threads, 1, whole=True)
+        at_least("threads", self.threads, 1, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class ReadOptions:
     allow_truncated: bool = option(False, "take what is there of a truncated file")
 
     def __post_init__(self) -> None:
-        _at_least("max_pixels", self.max_pixels, 1, whole=True)
+        at_least("max_pixels", self.max_pixels, 1, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ class OutputOptions:
     lossless: bool = option(False, "WebP without loss")
 
     def __post_init__(self) -> None:
-        _one_of("png", self.png, ("fast", "small"))
+        one_of("png", self.png, ("fast", "small"))
         if self.quality is not None and not 1 <= self.quality <= 100:
             message = f"`quality` must be 1 to 100, got {self.quality}"
             raise InputError(message, hint="90 is a good value for photos")
@@ -119,7 +120,7 @@ class RemoveOptions:
 
     model: str = option(
         "subject",
-        "network: a name of `nukki models list`, or a .onnx file",
+        "network: a name of `nukki models list`, for saliency or semantic, or a .onnx file",
         metavar="NAME",
         flags=("-m",),
     )
@@ -143,6 +144,21 @@ class RemoveOptions:
         None,
         "draw the edge anew by a matting network: indexnet, vitmatte-s, … (default: none)",
         metavar="NAME",
+    )
+    band: tuple[float, float] | None = option(
+        None,
+        "width of the band in which the edge is drawn, in pixels inside and outside of it "
+        "(default: wide at hair, narrow at hard edges; docs/edges.md)",
+        metavar="IN,OUT",
+    )
+    trimap: str | None = option(
+        None,
+        "take the edge's place from this picture of the photo's size: white is the subject, black "
+        "is not, grey is to be decided",
+        metavar="FILE",
+    )
+    save_trimap: str | None = option(
+        None, "write the trimap in which the edge was drawn, a PNG", metavar="FILE"
     )
     key: str | None = option(
         None,
@@ -212,7 +228,7 @@ class RemoveOptions:
     def __post_init__(self) -> None:
         if self.subject not in ("auto", "salient"):
             parse(self.subject, option="subject")
-        _one_of("edges", self.edges, ("none", "fast", "auto", "best"))
+        one_of("edges", self.edges, ("none", "fast", "auto", "best"))
         if self.matting is not None and self.matting.lower().endswith(".onnx"):
             message = f"`matting` must be the name of a network, got `{self.matting}`"
             hint = (
@@ -220,26 +236,41 @@ class RemoveOptions:
                 f"`nukki models import {self.matting} --as NAME`, then give that name"
             )
             raise InputError(message, hint=hint)
-        _one_of("colours", self.colours, ("estimate", "keep"))
-        _one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
-        _at_least("feather", self.feather, 0)
-        _at_least("sharpen", self.sharpen, 0)
-        _at_least("crop", self.crop, 0, whole=True)
-        _at_least("grow", self.grow, -math.inf)
-        if self.threshold is not None and not _is_range(self.threshold):
+        one_of("colours", self.colours, ("estimate", "keep"))
+        one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
+        at_least("feather", self.feather, 0)
+        at_least("sharpen", self.sharpen, 0)
+        at_least("crop", self.crop, 0, whole=True)
+        at_least("grow", self.grow, -math.inf)
+        if self.threshold is not None and not is_range(self.threshold):
             message = f"`threshold` must be 0 ≤ LOW < HIGH ≤ 1, got {self.threshold}"
             raise InputError(message, hint="try --threshold 0.1,0.9")
+        self._check_trimap()
         self._check_key()
+
+    def _check_trimap(self) -> None:
+        """Refuse bands and trimaps that cannot be meant."""
+        if self.band is not None and not is_band(self.band):
+            message = f"`band` must be two whole numbers of pixels, not both 0, got {self.band}"
+            raise InputError(message, hint="try --band 5,10")
+        given = [name for name in ("band", "trimap", "save_trimap") if getattr(self, name)]
+        if given and (self.flood is not None or self.key is not None):
+            message = f"`{given[0]}` is about the edge that `key` and `flood` draw by colour"
+            raise InputError(message, hint="leave one of them out")
+        if self.trimap is not None and (self.band is not None or self.subject != "auto"):
+            other = "band" if self.band is not None else "subject"
+            message = f"`{other}` says what `trimap` says already"
+            raise InputError(message, hint="leave one of them out")
 
     def _check_key(self) -> None:
         """Refuse what cutting by colour cannot do."""
         if self.key is not None and self.key not in KEYS:
-            _colour(self.key, "key")
+            check_colour(self.key, "key")
         if self.despill is not None and self.despill not in (*KEYS, "none"):
-            _colour(self.despill, "despill")
+            check_colour(self.despill, "despill")
         if self.flood is not None:
-            _one_of("flood", self.flood, ("border", "all"))
-        if self.key_tolerance is not None and not _is_range(self.key_tolerance):
+            one_of("flood", self.flood, ("border", "all"))
+        if self.key_tolerance is not None and not is_range(self.key_tolerance):
             message = f"`key_tolerance` must be 0 ≤ INNER < OUTER ≤ 1, got {self.key_tolerance}"
             raise InputError(message, hint="try --key-tolerance 0.05,0.9")
         by_colour = self.flood is not None or self.key is not None
@@ -309,25 +340,7 @@ class EraseOptions:
     seed: int = option(0, "another one fills otherwise", metavar="N")
 
     def __post_init__(self) -> None:
-        _at_least("seed", self.seed, 0, whole=True)
-
-
-def _colour(value: object, name: str) -> None:
-    """Refuse what is no colour."""
-    # Pillow, which knows the names, is not imported for `nukki --help`.
-    from nukki.pipelines.colours import parse_colour
-
-    if not isinstance(value, str):
-        message = f"`{name}` must be a word, got {value!r}"
-        raise InputError(message, hint=f'give {name}="green" or {name}="#00b140"')
-    parse_colour(value, name)
-
-
-def _is_range(value: object) -> bool:
-    """Whether it is a pair (low, high) with 0 ≤ low < high ≤ 1."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        return False
-    return all(isinstance(end, Real) for end in value) and 0 <= value[0] < value[1] <= 1
+        at_least("seed", self.seed, 0, whole=True)
 
 
 class RemoveKeywords(TypedDict, total=False):
@@ -339,6 +352,8 @@ class RemoveKeywords(TypedDict, total=False):
     instances: str
     edges: Edges
     matting: str | None
+    band: tuple[float, float] | None
+    save_trimap: str | None
     key: str | None
     key_tolerance: tuple[float, float] | None
     keep_shadow: bool
@@ -386,29 +401,9 @@ class EraseKeywords(TypedDict, total=False):
 class CallKeywords(RemoveKeywords, total=False):
     """Those and what else `nukki.remove` takes."""
 
+    trimap: Any  # whatever `io.masks.MaskSource` is: NumPy is not imported here
     device: str | None
     threads: int | None
     max_pixels: int | None
     allow_truncated: bool
     accept_licence: bool
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        message = f"`{name}` must be one of {', '.join(allowed)}, got {value!r}"
-        raise InputError(message, hint=f"choose {name}={allowed[0]!r}")
-
-
-def _at_least(name: str, value: object, least: float, *, whole: bool = False) -> None:
-    """Refuse what is not a finite number of at least `least`; None stands for "not given"."""
-    kind = Integral if whole else Real
-    if value is None or (isinstance(value, kind) and _reaches(float(value), least)):
-        return
-    number = "a whole number" if whole else "a finite number"
-    words = number if least == -math.inf else f"{number} of at least {least}"
-    message = f"`{name}` must be {words}, got {value}"
-    raise InputError(message, hint=f"give {name} {words}")
-
-
-def _reaches(value: float, least: float) -> bool:
-    return value >= least and math.isfinite(value)

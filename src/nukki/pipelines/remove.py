@@ -13,12 +13,11 @@ from nukki.io.images import Picture
 from nukki.ops import alpha as shape
 from nukki.ops.composite import sharpen
 from nukki.ops.foreground import estimate_foreground
-from nukki.ops.grid import enlarge
 from nukki.ops.measures import confidence
 from nukki.ops.reduce import box_reduce
-from nukki.ops.refine import Guide, Refinement, guide_factor, make_guide, refine
-from nukki.ops.trimap import from_alpha, usual_radius
+from nukki.ops.refine import Guide, guide_factor, make_guide
 from nukki.pipelines.backgrounds import Background
+from nukki.pipelines.edges import Edge, Matter, View, Wish, draw
 from nukki.pipelines.keying import ByColour, by_colour, joined, screen_hint, without_spill
 from nukki.pipelines.options import RemoveOptions
 from nukki.pipelines.results import Cutout
@@ -28,11 +27,6 @@ from nukki.types import RGB8, Alpha, Pixels, Trimap
 
 __all__ = ["Mapper", "Matter", "looks_at_both", "remove"]
 
-REFINEMENTS = {
-    "fast": Refinement(),
-    "auto": Refinement(),
-    "best": Refinement(passes=3),
-}
 SUBJECT_CONFIDENCE = 0.6  # of 713 photos with a subject 1 lies below, of 45 places 35
 SUBJECT_SHARE = 0.0005  # of the picture; smaller maps are specks of noise
 
@@ -49,14 +43,6 @@ class Mapper(Protocol):
         ...
 
 
-class Matter(Protocol):
-    """What draws edges anew: `tasks.matting.Matting`, or anything that takes a trimap."""
-
-    def predict(self, image: RGB8, trimap: Trimap) -> Alpha:
-        """The alpha of the picture, exact where the trimap knows it."""
-        ...
-
-
 def remove(
     picture: Picture,
     options: RemoveOptions,
@@ -64,6 +50,7 @@ def remove(
     *,
     finder: Finder | None = None,
     matting: Matter | None = None,
+    trimap: Trimap | None = None,
     background: Background | None = None,
     threads: int = 1,
 ) -> Cutout:
@@ -74,10 +61,11 @@ def remove(
         options: What is wished; `model`, `card`, `matting` and `background` are resolved by the
             caller.
         mapper: Finds the subject by what stands out; None where the background's colour tells it
-            alone (`keying.colour_alone`).
+            alone (`keying.colour_alone`), or the trimap does.
         finder: Finds people and things; needed for every `subject` but "salient", with "auto" as
             well the salient road is taken without one.
         matting: Draws the edge anew, in a band around the one that the other steps found.
+        trimap: (H, W) uint8 of 0, 128 and 255: where the subject is, instead of any network.
         background: What `Cutout.save` puts behind the subject.
         threads: How many threads the steps after the network may use. The result does not
             depend on it.
@@ -87,14 +75,16 @@ def remove(
     """
     started = time.perf_counter()
     keyed: ByColour | None = None
-    if mapper is None:
+    edge: Edge | None = None
+    if mapper is None and trimap is None:
         keyed = by_colour(picture, options, threads=threads)
         subject, alpha, guide = keyed.subject, keyed.alpha, keyed.guide
         mapped = started
     else:
-        subject, guide = _by_network(picture, options, mapper, finder, threads)
+        subject, guide = _placed(picture, options, mapper, finder, trimap, threads)
         mapped = time.perf_counter()
-        alpha = _edged(picture, options, subject, guide, matting, threads)
+        edge = _edged(View(picture, guide), options, subject, trimap, matting, threads)
+        alpha = edge.alpha
         if options.key is not None and subject.found:
             keyed = joined(picture, subject, alpha, options, threads=threads)
             subject, alpha = keyed.subject, keyed.alpha
@@ -126,29 +116,47 @@ def remove(
         },
         threads=threads,
         advice=screen_hint(guide) if by_itself else "",
+        trimap=None if edge is None else edge.trimap,
     )
     return cutout if options.crop is None else cutout.cropped(options.crop)
 
 
 def _edged(
-    picture: Picture,
+    view: View,
     options: RemoveOptions,
     subject: Subject,
-    guide: Guide,
+    trimap: Trimap | None,
     matting: Matter | None,
     threads: int,
-) -> Alpha:
-    """The network's map at the photo's size, along the photo's edges."""
-    height, width = picture.height, picture.width
-    if options.edges == "none":
-        alpha = enlarge(subject.map, height, width)
-    else:
-        how = REFINEMENTS[options.edges]
-        alpha = refine(picture.pixels, subject.map, how, guide=guide, threads=threads)
-    if matting is not None and subject.found:
-        trimap = from_alpha(alpha, usual_radius(height, width))
-        alpha = matting.predict(picture.rgb8(), trimap)
-    return alpha
+) -> Edge:
+    """The edge of what was found; of what is no subject the noise is only refined."""
+    if not subject.found:
+        wish = Wish("none" if options.edges == "none" else "fast")
+        return draw(view, subject.map, wish, threads=threads)
+    inwards, outwards = options.band or (0, 0)
+    band = None if options.band is None else (int(inwards), int(outwards))
+    wish = Wish(options.edges, band, options.save_trimap is not None)
+    return draw(view, subject.map, wish, drawn=trimap, matting=matting, threads=threads)
+
+
+def _placed(
+    picture: Picture,
+    options: RemoveOptions,
+    mapper: Mapper | None,
+    finder: Finder | None,
+    trimap: Trimap | None,
+    threads: int,
+) -> tuple[Subject, Guide]:
+    """What the networks find or the trimap says, and the picture reduced."""
+    if mapper is not None and trimap is None:
+        return _by_network(picture, options, mapper, finder, threads)
+    if trimap is None:
+        message = "`mapper` must be given where neither a trimap nor a colour says what stays"
+        raise InputError(message, hint="give a network")
+    factor = guide_factor(picture.height, picture.width)
+    levels = np.asarray(trimap / np.float32(255), np.float32)
+    subject = Subject(levels, True, 1.0, "trimap", "by the trimap that was given")
+    return subject, make_guide(picture.pixels, factor, threads=threads)
 
 
 def _coloured(

@@ -31,7 +31,7 @@ from nukki.pipelines.replace_options import PlaceKeywords, place_options
 from nukki.pipelines.scene import scene
 from nukki.pipelines.sheets import Replaced
 from nukki.pipelines.terms import Everything
-from nukki.types import RGBA, Alpha, Box, Mask, Pixels
+from nukki.types import RGBA, Alpha, Box, Mask, Pixels, Trimap
 
 __all__ = ["Cutout", "Erased", "Instance", "Replaced", "Segmentation"]
 
@@ -49,14 +49,16 @@ class Cutout:
         confidence: 0..1, how sure the network is; absolute.
         found: Whether there is a subject at all.
         road: How the subject was found: "salient" (by what stands out), "people" (one by one, with
-            what they hold), "both", "chosen" (by `subject`), "key" (by the background's colour), or
-            "instance" (`Instance.cut`).
+            what they hold), "both", "chosen" (by `subject`), "key" (by the background's colour),
+            "trimap" (by the user's), or "instance" (`Instance.cut`).
         reason: Why that road was taken, in words.
         hidden: What `rgba` holds under a saved alpha of 0.
         background: What `save` puts behind the subject, if anything.
         seconds: Time of each step.
         threads: How many threads its methods may use.
         advice: What might cut this photo better, in words; mostly empty.
+        trimap: (H, W) uint8 of 0, 128 and 255: the band in which the edge was drawn; None where
+            there was none.
     """
 
     picture: Picture
@@ -71,6 +73,7 @@ class Cutout:
     threads: int = 1
     reason: str = ""
     advice: str = ""
+    trimap: Trimap | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -116,7 +119,11 @@ class Cutout:
             alpha=None if own is None else own[part],
         )
         return replace(
-            self, picture=picture, foreground=self.foreground[part], alpha=self.alpha[part]
+            self,
+            picture=picture,
+            foreground=self.foreground[part],
+            alpha=self.alpha[part],
+            trimap=None if self.trimap is None else self.trimap[part],
         )
 
     def over(self, background: Source | Colour, **options: Unpack[PlaceKeywords]) -> Replaced:

@@ -32,7 +32,7 @@ class Subject:
         map: (h, w) float32 in 0..1, spread over the whole photo.
         found: Whether there is a subject.
         confidence: How sure, 0 to 1.
-        road: "salient", "people", "both" or "chosen".
+        road: "salient", "people", "both", "chosen", "key" or "trimap".
         reason: Why this road, in words.
     """
 
