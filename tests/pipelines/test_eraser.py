@@ -10,6 +10,7 @@ import pytest
 from helpers import frozen
 from nukki.errors import InputError, NothingFound
 from nukki.io.images import Picture
+from nukki.ops.distance import nearest
 from nukki.ops.segments import segment_of, soft_segment_of
 from nukki.pipelines.erase_options import GoOptions
 from nukki.pipelines.eraser import by_choice, by_cutout, by_mask, carry_out, needs_finder
@@ -173,6 +174,20 @@ def test_a_hole_under_who_stays_is_no_hole(picture):
     hidden = block(slice(30, 70), slice(80, 100), "dog", 0.6)
     with pytest.raises(NothingFound, match="lies under what keeps its pixels"):
         planned(picture, "dog", except_="people", finder=Finder([LEFT, RIGHT, hidden]))
+
+
+@pytest.mark.parametrize(("grow", "feather"), [(0, 0), (2, 2), (9, 4), ("auto", 4)])
+def test_the_filling_goes_over_into_the_photo_around_the_hole(picture, grow, feather):
+    wish = GoOptions(shape="mask", grow=grow, shadow="never", second_pass="never")
+    plan = planned(picture, "2", wish, except_="1")
+    made = carry_out(plan, Paint())
+    changed = (made.pixels != picture.pixels).any(axis=2)
+    assert not (changed & ~made.hole).any()
+    away = nearest(plan.going.hole)[0]
+    assert away[made.hole].max() < feather + 1
+    assert not (made.hole & LEFT.mask).any()
+    if feather:
+        assert (made.hole & ~plan.going.hole).any()
 
 
 # masks

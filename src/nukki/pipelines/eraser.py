@@ -45,6 +45,7 @@ Who: TypeAlias = str | Instance | Sequence[Instance] | Segmentation
 MASK, SUBJECT = "mask", "subject"  # labels of what was given, not found
 _MOST_PIECES = 64  # of a mask that are things by themselves
 _MASK_GROWN = 0.003  # of the photo's shorter side: "auto" around a mask
+_FEATHER = 4.0  # pixels; less where the hole grows by less
 _VEIL = 128  # levels from which on a pixel is the guard's own
 
 
@@ -71,6 +72,7 @@ class Plan:
         others: What was found besides.
         looking: Who takes the second look; None for nobody.
         kinds: Labels of what is left over, should the second look see it; None for any.
+        feather: Pixels around the hole over which the filling goes over into the photo.
         seconds: Time of each step.
     """
 
@@ -80,6 +82,7 @@ class Plan:
     others: tuple[Segment, ...] = ()
     looking: Finder | None = None
     kinds: frozenset[str] | None = None
+    feather: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def known(self, hole: Mask) -> Mask:
@@ -133,7 +136,8 @@ def by_choice(
     seconds = {"find": found - started, "plan": time.perf_counter() - found}
     looking = finder if wish.second_pass in ("auto", "always") else None
     kinds = frozenset(one.segment.label for one in things)
-    return replace(plan, looking=looking, kinds=kinds, seconds=seconds)
+    feather = _FEATHER if wish.grow == "auto" else min(_FEATHER, wish.grow)
+    return replace(plan, looking=looking, kinds=kinds, feather=feather, seconds=seconds)
 
 
 def by_mask(
@@ -173,7 +177,8 @@ def by_mask(
     plan = _planned(picture, things, kept, kept, how)
     seconds = {"find": found - started, "plan": time.perf_counter() - found}
     looking = finder if wish.second_pass not in ("auto", "never") else None
-    return replace(plan, looking=looking, seconds=seconds)
+    feather = min(_FEATHER, usual) if wish.grow == "auto" else 0.0  # exactly what was asked for
+    return replace(plan, looking=looking, feather=feather, seconds=seconds)
 
 
 def by_cutout(cutout: Cutout) -> Plan:
@@ -193,7 +198,8 @@ def by_cutout(cutout: Cutout) -> Plan:
     if subject is None:
         message = "there is no subject: nothing to erase"
         raise NothingFound(message, hint="choose by --subject, or give a mask to `nukki erase`")
-    return _planned(cutout.picture, [Thing(0, subject)], (), (), How())
+    plan = _planned(cutout.picture, [Thing(0, subject)], (), (), How())
+    return replace(plan, feather=_FEATHER)
 
 
 def carry_out(plan: Plan, filler: Filler, *, seed: int = 0) -> Erased:
@@ -211,7 +217,14 @@ def carry_out(plan: Plan, filler: Filler, *, seed: int = 0) -> Erased:
     seconds = dict(plan.seconds)
     grow = max((part.grow for part in plan.going.parts), default=1)
     while True:
-        made = erase(plan.picture, hole, filler, forbidden=plan.going.stays, seed=seed)
+        made = erase(
+            plan.picture,
+            hole,
+            filler,
+            forbidden=plan.going.stays,
+            seed=seed,
+            feather=plan.feather,
+        )
         made = _veiled(made, plan)
         _add(seconds, made.seconds)
         if plan.looking is None:
