@@ -28,7 +28,7 @@ from nukki.types import RGB8, Mask
 
 __all__ = ["complete"]
 
-_HOLE = 120_000  # pixels of a hole for which matches are sought
+_HOLE = 80_000  # pixels of a hole for which matches are sought
 _PHOTO = 1_000_000  # pixels of the photo around it
 _FIRST, _FEWER, _LEAST = 16, 3, 3  # rounds at the smallest size, how many fewer at each next, least
 _STEPS = (4, 2, 1)
