@@ -124,7 +124,7 @@ def test_people_who_are_all_doubtful_are_no_subject():
     people = [person(*FIRST, score=SURE - 0.01), person(*SECOND, score=DOUBTFUL)]
     salient = seen(FIRST, SECOND)
     decision = decide(salient, True, people)
-    assert (decision.road, decision.reason) == ("salient", "no people that the photo is about")
+    assert (decision.road, decision.reason) == ("salient", "no people were found")
     np.testing.assert_array_equal(decision.map, salient)
 
 

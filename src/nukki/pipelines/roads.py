@@ -83,7 +83,7 @@ def decide(salient: Alpha, found: bool, segments: Sequence[Segment]) -> Decision
         segments: The things that were found, with masks that share no pixel.
     """
     people = [place for place, one in enumerate(segments) if one.label == PERSON]
-    if not people:
+    if not any(segments[place].score >= SURE for place in people):
         return Decision("salient", "no people were found", salient)
     shapes = Silhouettes.of(segments)
     there = enlarge(salient, *shapes.maps.shape[1:])
