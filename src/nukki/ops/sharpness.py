@@ -31,10 +31,13 @@ def laplacian(image: RGB8) -> NDArray[np.float32]:
     Returns:
         (H, W) float32.
     """
-    luma = image @ np.array([0.299, 0.587, 0.114], np.float32)
+    # In whole thousandths: a sum of floats would depend on where in memory a pixel lies, and a
+    # photo of one colour would not be flat.
+    red, green, blue = (image[..., channel].astype(np.int32) for channel in range(3))
+    luma = 299 * red + 587 * green + 114 * blue
     framed = np.pad(luma, 1, mode="edge")
     around = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
-    return np.asarray(around - 4 * luma, np.float32)
+    return (around - 4 * luma).astype(np.float32) / np.float32(1000)
 
 
 def sharpness(detail: NDArray[np.float32], factor: int, crop: Mask, box: Box) -> float:
