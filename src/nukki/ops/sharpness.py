@@ -37,7 +37,7 @@ def laplacian(image: RGB8) -> NDArray[np.float32]:
     luma = 299 * red + 587 * green + 114 * blue
     framed = np.pad(luma, 1, mode="edge")
     around = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
-    return (around - 4 * luma).astype(np.float32) / np.float32(1000)
+    return np.asarray((around - 4 * luma) / np.float32(1000), np.float32)
 
 
 def sharpness(detail: NDArray[np.float32], factor: int, crop: Mask, box: Box) -> float:
