@@ -205,7 +205,8 @@ def enlarged(trimap: Trimap, step: float, height: int, width: int) -> Trimap:
         np.minimum(((np.arange(side) + 0.5) * step).astype(np.intp), small - 1)
         for side, small in zip((height, width), trimap.shape, strict=True)
     )
-    return np.asarray(trimap[rows].take(columns, axis=1))
+    # Columns first, while there are few rows: rows are copied whole.
+    return np.asarray(trimap.take(columns, axis=1)[rows])
 
 
 def _trimap(inside: Mask, unknown: Mask) -> Trimap:

@@ -64,10 +64,10 @@ def upsampled(
         fitted = model[3]
         for channel in colours:
             fitted += channel
-        np.clip(fitted, 0, 1, out=result[box.slices()])
+        np.clip(fitted, 0, 1, out=fitted)
+        np.multiply(fitted, wanted[box.slices()], out=result[box.slices()])
 
     each(work, tile_boxes(height, width, TILE), threads)
-    result *= wanted
     return result
 
 

@@ -24,11 +24,11 @@ from nukki.ops.discs import dilated
 from nukki.ops.grid import enlarge
 from nukki.ops.reduce import box_reduce
 from nukki.ops.refine import Guide, Refinement, refine, settle
-from nukki.ops.tiles import each, row_blocks
-from nukki.ops.trimap import UNKNOWN, keep_known
+from nukki.ops.tiles import each, tight_box, tile_boxes
+from nukki.ops.trimap import FOREGROUND, UNKNOWN, keep_known
 from nukki.ops.upsampling import upsampled
 from nukki.pipelines.options import Edges
-from nukki.types import RGB8, Alpha, Mask, Pixels, Trimap
+from nukki.types import RGB8, Alpha, Box, Mask, Pixels, Trimap
 
 __all__ = ["Edge", "Matter", "View", "Wish", "draw"]
 
@@ -44,6 +44,7 @@ CLEAR = 0.05  # alphas up to here become 0, and as near to 1 they become 1
 SETTLED = 0.02  # from 0 and 1: what a coarser level has so near to them is not looked at again
 BESIDE = 2  # pixels of the coarser level around what is
 HOW = Refinement()
+TILE = 256
 
 
 class Matter(Protocol):
@@ -226,10 +227,15 @@ def _joined(alpha: Alpha, trimap: Trimap, threads: int) -> Alpha:
     """What is known, and in the band the alpha without the faint veil of smooth solutions."""
     result = np.empty_like(alpha)
 
-    def work(rows: slice) -> None:
-        result[rows] = keep_known(levels(alpha[rows], CLEAR, 1 - CLEAR), trimap[rows])
+    def work(tile: Box) -> None:
+        where = tile.slices()
+        result[where] = trimap[where] == FOREGROUND
+        band = tight_box(trimap[where] == UNKNOWN, tile)
+        if band is not None:
+            part = band.slices()
+            result[part] = keep_known(levels(alpha[part], CLEAR, 1 - CLEAR), trimap[part])
 
-    each(work, row_blocks(*alpha.shape), threads)
+    each(work, tile_boxes(alpha.shape[0], alpha.shape[1], TILE), threads)
     return result
 
 
