@@ -29,11 +29,12 @@ from nukki.types import Alpha, Box, Mask, Pixels
 
 __all__ = ["Keyed", "at_cells", "doubt", "key_alpha", "unmix"]
 
-THIN, MASS = 0.98, 0.6  # first estimates from which on a pixel is subject: a strand, a body
+THIN, MASS = 0.98, 0.7  # first estimates from which on a pixel is subject: a strand, a body
 LIGHT = {True: 0.25, False: 1.0}  # what brightness counts beside chroma, on coloured screens or not
 REACH = 0.2  # distance from a grey or white screen at which a colour is another for sure
 LONE = 0.03  # of the longer side: farther from the bare screen nothing is see-through
-BARE = 0.3  # up to this first estimate a pixel counts as bare screen there
+BARE = 0.5  # up to this first estimate a pixel counts as bare screen there
+BRIGHTER = 0.1  # of the room above the screen: what a fold or noise may be brighter than the plate
 INNER, OUTER = 0.03, 0.06  # tolerances at least: how far from 0 and 1 alpha is 0 and 1
 NOISE_INNER, NOISE_OUTER = 2.5, 1.0  # and in standard deviations of the screen's noise
 CALM = 1.0  # sigma of the blur under which that is asked: noise is no mixture
@@ -116,11 +117,11 @@ def key_alpha(pixels: Pixels, keyed: Keyed, *, threads: int = 1) -> Alpha:
             return
         if screen.seen[cells].all():
             return
-        behind, front = (
-            to_ycc(at_cells(p, tile, screen.factor)) for p in (screen.plate, keyed.front)
-        )
-        colours = to_ycc((pixels[tile.slices()].transpose(2, 0, 1) * scale).astype(np.float32))
-        alpha = _share(colours, behind, front, screen, keyed.tolerance)
+        behind, front = (at_cells(p, tile, screen.factor) for p in (screen.plate, keyed.front))
+        rgb = (pixels[tile.slices()].transpose(2, 0, 1) * scale).astype(np.float32)
+        alpha = _share(to_ycc(rgb), to_ycc(behind), to_ycc(front), screen, keyed.tolerance)
+        if screen.coloured:
+            np.maximum(alpha, np.minimum(1, _least(rgb, behind)), out=alpha)
         sure = at_cells(keyed.solid[None].astype(np.float32), tile, screen.factor)[0]
         alpha[sure > 0.5] = 1
         result[tile.slices()] = alpha
@@ -169,7 +170,7 @@ def _first(planes: Planes, screen: Screen) -> NDArray[np.float32]:
     """1 less how much of the screen is in each pixel, before any subject's colours are known."""
     colours, plate = to_ycc(planes), to_ycc(screen.plate)
     if screen.coloured:
-        return 1 - excess(colours[1:], plate[1:])
+        return np.maximum(1 - excess(colours[1:], plate[1:]), _least(planes, screen.plate))
     off = colours - plate
     return np.asarray(np.sqrt((off * off).sum(axis=0)) / np.float32(REACH), np.float32)
 
@@ -209,6 +210,17 @@ def _share(
     inner, outer = (np.float32(value) for value in tolerance)
     share = ((here * line).sum(axis=0) / length - inner) / (outer - inner)
     return np.asarray(np.clip(share, 0, 1), np.float32)
+
+
+def _least(colours: Planes, behind: Planes) -> NDArray[np.float32]:
+    """The alpha that RGB colours (3, …) have at least before a screen that is darker.
+
+    No subject is brighter than 1 in any channel, so I <= alpha + (1 - alpha) B: a pale blue shirt
+    is no dark blue screen, though it has as much of the hue.
+    """
+    room = np.maximum(1 - behind, np.float32(0.05))
+    least = ((colours - behind) / room).max(axis=0)
+    return np.asarray((least - BRIGHTER) / (1 - BRIGHTER), np.float32)
 
 
 def _from_noise(pixels: Pixels, screen: Screen) -> tuple[float, float]:

@@ -31,8 +31,9 @@ __all__ = ["ByColour", "by_colour", "colour_alone", "joined", "screen_hint", "wi
 
 PURE = {"green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
 BAND = 0.012  # of the longer side: how far beside the network's edge the colour decides
-BESIDE = 0.006  # of the longer side: how far from the bare background a pixel is a mixture with it
-FAINT, CLEAR = 0.05, 0.15  # difference of subject and screen at which colour says nothing, and all
+FAINT = 0.05  # up to this, and from 1 less this on, the network is sure
+APART = (0.25, 0.5)  # differences of subject and background at which colour says nothing, and all
+OURS = (0.4, 0.6)  # the network's alpha up to which colour decides, and from which it does not
 STRONG = 0.25  # a difference from the screen that is a thing, network or not ...
 HUED = 0.06  # ... or in chroma
 SUBJECT_SHARE = 0.0005  # of the picture; less is dirt
@@ -162,7 +163,7 @@ def joined(
     inside = eroded(coarse > 1 - FAINT, band)
     keyed = doubt(picture.pixels, guide, screen, tolerance=options.key_tolerance, inside=inside)
     own = key_alpha(picture.pixels, keyed, threads=threads)
-    trust, empty = _believed(guide, keyed, coarse, outside, _small_alpha(own, guide.factor))
+    trust, empty = _believed(guide, keyed, coarse, outside)
     result = np.empty_like(alpha)
 
     def work(tile: Box) -> None:
@@ -272,40 +273,25 @@ def _flooded(picture: Picture, options: RemoveOptions, guide: Guide) -> ByColour
 
 
 def _believed(
-    guide: Guide,
-    keyed: Keyed,
-    coarse: NDArray[np.float32],
-    outside: Mask,
-    own: NDArray[np.float32],
+    guide: Guide, keyed: Keyed, coarse: NDArray[np.float32], outside: Mask
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """On the guide: how much the colour's alpha is believed, 0..1, and 1 where nothing is."""
-    screen = keyed.screen
-    here, plate = to_ycc(guide.planes), to_ycc(screen.plate)
+    here, plate = to_ycc(guide.planes), to_ycc(keyed.screen.plate)
     apart = to_ycc(keyed.front) - plate
     contrast = np.sqrt((apart * apart).sum(axis=0))
-    trust = np.clip((contrast - FAINT) / (CLEAR - FAINT), 0, 1)
+    trust = np.clip((contrast - APART[0]) / (APART[1] - APART[0]), 0, 1)
+    # What the network takes for the subject may have the background's colour.
+    trust = trust * np.clip((OURS[1] - coarse) / (OURS[1] - OURS[0]), 0, 1)
     off = here - plate
     hue = np.hypot(off[1], off[2])
     shade = (hue < HUED / 2) & (here[0] < plate[0]) & (here[0] > 0.4 * plate[0])
-    # What is no mixture of the screen and of the colours beside it is another part of the subject,
-    # if the network says so.
-    rest = off - own * apart
-    strange = np.sqrt((rest * rest).sum(axis=0))
-    mixture = np.clip((CLEAR - strange) / (CLEAR - FAINT), 0, 1)
-    # So is what lies away from the bare background.
-    distance = np.sqrt((off * off).sum(axis=0))
-    bare = find_pieces((distance < FAINT) | screen.seen)
-    bare_mask = bare.mask(bare.largest(screen.seen.astype(np.float32)) > 0)
-    beside = ~eroded(~bare_mask, max(2, round(BESIDE * max(coarse.shape))))
-    trust = np.where(coarse > 0.5, trust * mixture * beside, trust)
     # A shadow beside the subject is for the network to tell.
     trust = np.where(shade & (coarse < 0.5), 0, trust)
     # What colour shows clearly and what hangs together with the subject belongs to it.
-    thing = ((distance > STRONG) | (hue > HUED)) & ~shade
+    thing = ((np.sqrt((off * off).sum(axis=0)) > STRONG) | (hue > HUED)) & ~shade
     pieces = find_pieces(thing | (coarse > 0.5))
     kept = pieces.mask(pieces.largest(coarse) > 0.5)
-    empty = outside & ~kept
-    return trust.astype(np.float32), empty.astype(np.float32)
+    return trust.astype(np.float32), (outside & ~kept).astype(np.float32)
 
 
 def _small_alpha(alpha: Alpha, factor: int) -> NDArray[np.float32]:
