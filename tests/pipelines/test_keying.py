@@ -127,6 +127,15 @@ def test_a_key_takes_its_own_light_off_unless_told_not_to():
         assert much[word] < 0.6 * much["none"]
 
 
+@pytest.mark.parametrize("options", [{"key": "green"}, {"flood": "border"}])
+def test_without_despill_solid_pixels_stay_to_the_bit(options):
+    one = shot(GREEN, (0.5, 0.55, 0.5))
+    cut = alone(one, despill="none", **options)
+    solid = cut.rgba()[..., 3] == 255
+    assert solid.mean() > 0.1
+    np.testing.assert_array_equal(cut.rgba()[solid][:, :3], one.pixels[solid])
+
+
 def test_light_from_around_is_taken_off_a_subject_of_a_network_as_well():
     one = shot((0.65, 0.2, 0.15), (0.5, 0.5, 0.5))
     reach = gaussian(1 - one.alpha, 5.0)[..., None] * one.alpha[..., None]
