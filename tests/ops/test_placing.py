@@ -55,10 +55,10 @@ def test_a_subject_fills_its_canvas_but_for_the_margin(one, canvas, share, acros
     rows, columns = canvas
     target = spot.target
     # One pixel of rounding on every side, no more.
-    assert target.left >= free - 1
-    assert target.top >= free - 1
-    assert target.right <= columns - free + 1
-    assert target.bottom <= rows - free + 1
+    assert target.left >= free - 1 - 1e-6
+    assert target.top >= free - 1 - 1e-6
+    assert target.right <= columns - free + 1 + 1e-6
+    assert target.bottom <= rows - free + 1 + 1e-6
     room = columns - 2 * free, rows - 2 * free
     filled = max(target.width / room[0], target.height / room[1])
     assert abs(filled - 1) <= 1 / min(room) + 1e-9
