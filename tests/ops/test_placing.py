@@ -54,6 +54,10 @@ def test_a_subject_fills_its_canvas_but_for_the_margin(one, canvas, share, acros
     free = share * min(canvas)
     rows, columns = canvas
     target = spot.target
+    assert target.left >= 0
+    assert target.top >= 0
+    assert target.right <= columns
+    assert target.bottom <= rows
     # One pixel of rounding on every side, no more.
     assert target.left >= free - 1 - 1e-6
     assert target.top >= free - 1 - 1e-6
@@ -64,6 +68,16 @@ def test_a_subject_fills_its_canvas_but_for_the_margin(one, canvas, share, acros
     assert abs(filled - 1) <= 1 / min(room) + 1e-9
     aspect = one.box.width / one.box.height
     assert abs(target.width - target.height * aspect) <= 1 + aspect
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("margin", [1e-9, 0.4, 0.5, 3.7])
+def test_a_margin_of_parts_of_a_pixel_moves_nothing_off_its_canvas(word, margin):
+    one = Frame(7, 9, Box(2, 1, 6, 5), (3.0, 3.0))
+    target = settle(one, canvas=(11, 10), across=word, down=word, margin=Length(margin)).target
+    assert min(target.left, target.top) >= 0
+    assert target.right <= 10
+    assert target.bottom <= 11
 
 
 @settings(max_examples=60, deadline=None)

@@ -23,6 +23,7 @@ __all__ = ["Frame", "Spot", "frame_of", "put", "settle"]
 _CUT = 0.5  # alpha along a side of the photo from which the photo cuts the subject off there
 _CUT_SHARE = 0.02  # of the box's own side; less is an elbow that touches
 _SEEN = 1e-3  # alpha below which a resampled pixel has no colour
+_HAIR = 1e-6  # of a pixel: the last bit of a product, or a margin as thin
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,7 @@ def settle(
     inner = _inner(frame, rows, columns, free)
     fills = margin is not None and height is None and factor is None
     scale = _scale(frame.box, inner, rows, height, factor, fills=fills)
-    # What fills a room stays within it; a hair is for the last bit of a product.
-    more = 1e-6 if fills else 0.5
+    more = _HAIR if fills else 0.5  # what fills a room stays within it
     wide = max(1, math.floor(frame.box.width * scale + more))
     high = max(1, math.floor(frame.box.height * scale + more))
     x_mass = (frame.mass[1] - frame.box.left) / frame.box.width * wide
@@ -233,16 +233,19 @@ def _along(
     word = aim.word
     if word in ("middle", "mass") and cut[0] != cut[1]:
         word = "start" if cut[0] else "end"  # a cut side in mid-air is what nobody wants
+    begin, end = math.ceil(first - _HAIR), math.floor(last + _HAIR)
     if word == "start":
-        return math.ceil(first)
-    if word == "end":
-        return math.floor(last) - size
-    if word == "mass":
+        wished = begin
+    elif word == "end":
+        wished = end - size
+    elif word == "mass":
         wished = round(whole / 2 - mass)
-        if size <= last - first:
-            wished = min(max(wished, math.ceil(first)), math.floor(last) - size)
-        return wished
-    return round((first + last - size) / 2)
+        if size <= last - first + _HAIR:
+            wished = min(max(wished, begin), end - size)
+    else:
+        wished = round((first + last - size) / 2)
+    # A margin of parts of a pixel moves nothing off the canvas that fits there.
+    return min(max(wished, 0), whole - size) if size <= whole else wished
 
 
 def put(pixels: Pixels, alpha: Alpha, spot: Spot) -> tuple[Pixels, Alpha]:
