@@ -238,7 +238,7 @@ def _prepared(planned: Plan, job: Job, args: argparse.Namespace) -> Job:
     from nukki.pipelines.backgrounds import background_of
 
     if args.add is None:
-        job = replace(job, behind=background_of(args.background))
+        job = replace(job, behind=background_of(args.background, "with"))
     cutting.ready_networks(job, args)
     if args.add is not None:
         job = replace(job, somebody=_somebody(job, args))

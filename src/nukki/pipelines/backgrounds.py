@@ -24,24 +24,25 @@ Special: TypeAlias = Literal["blur", "transparent"]
 Background: TypeAlias = Colour | Picture | Special
 
 
-def background_of(value: Source | Colour) -> Background:
+def background_of(value: Source | Colour, name: str = "background") -> Background:
     """A colour, a picture, or one of the special ones.
 
     Args:
         value: A colour's name or CSS notation ("white", "#ff8800"), (red, green, blue) in 0..255,
             "blur", "transparent", or whatever `io.images.read` takes; "./blur" is a file.
+        name: What errors call it.
 
     Raises:
         InputError: If it is none of these.
     """
     if isinstance(value, tuple | list):
-        return _colour(tuple(value))
+        return _colour(tuple(value), name)
     if not isinstance(value, str):
-        return _picture(value)
+        return _picture(value, name)
     if value in ("blur", "transparent"):
         return cast("Special", value)
     colour = as_colour(value)
-    return _picture(value) if colour is None else colour
+    return _picture(value, name) if colour is None else colour
 
 
 def converted(picture: Picture, pixels: Pixels, target: Picture) -> Pixels:
@@ -66,15 +67,15 @@ def _profile(profile: bytes | None) -> bytes | None:
     return None if profile is None or is_srgb(profile) else profile
 
 
-def _colour(value: tuple[Any, ...]) -> Colour:
+def _colour(value: tuple[Any, ...], name: str) -> Colour:
     if len(value) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in value):
-        message = f"`background` must be (red, green, blue) in 0..255, got {value!r}"
+        message = f"`{name}` must be (red, green, blue) in 0..255, got {value!r}"
         raise InputError(message, hint='use a name such as "white", or a picture')
     red, green, blue = value
     return red, green, blue
 
 
-def _picture(value: Source) -> Picture:
+def _picture(value: Source, name: str) -> Picture:
     """What is no colour must be a picture."""
     if isinstance(value, Picture):
         return value
@@ -82,7 +83,7 @@ def _picture(value: Source) -> Picture:
         return images.read(value)
     except InputError as error:
         given = value if isinstance(value, str) else type(value).__name__
-        message = f"`background` must be a colour or a picture file, got {given!r}"
+        message = f"`{name}` must be a colour or a picture file, got {given!r}"
         near = near_names(value) if isinstance(value, str) else ()
         hint = f"try white, #ff8800 or the path of a picture ({error.message})"
         if near:
