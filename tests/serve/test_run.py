@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -265,7 +266,12 @@ def test_limits_that_make_no_sense(options):
     )  # fmt: skip
 
 
-def test_the_log_of_a_fault_is_one_line(capsys):
+def said_by(capfd):
+    logs.LOGGER.handlers[0].flush()
+    return capfd.readouterr().err
+
+
+def test_the_log_of_a_fault_is_one_line(capfd):
     try:
         logs.set_up()
         try:
@@ -273,15 +279,40 @@ def test_the_log_of_a_fault_is_one_line(capsys):
         except ValueError as error:
             logs.failure("fault", error)
         logging.getLogger("uvicorn.error").error("x", exc_info=ValueError("y"))
-        first, second = capsys.readouterr().err.splitlines()
+        first, second = said_by(capfd).splitlines()
         assert "two\nlines" in json.loads(first)["trace"]
         assert json.loads(second)["event"] == "x"
         assert "ValueError: y" in json.loads(second)["trace"]
         logs.set_up(quiet=True)
         logs.event("quiet")
-        assert capsys.readouterr().err == ""
+        assert said_by(capfd) == ""
     finally:
-        for name in ("nukki.serve", "uvicorn.error"):
+        logs.LOGGER.handlers[0].close()
+        for name in ("nukki.serve", "uvicorn.error", "asyncio"):
             logger = logging.getLogger(name)
             logger.handlers, logger.propagate = [], True
             logger.setLevel(logging.NOTSET)
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up():
+    reads, writes = os.pipe()
+    handler = logs.Unhurried(writes, most=50)
+    handler.setFormatter(logs.JsonLines())
+    started = time.monotonic()
+    for number in range(400):  # more than the pipe and the queue hold
+        handler.handle(logging.LogRecord("x", 20, "", 0, f"{number} {'x' * 1000}", (), None))
+    assert time.monotonic() - started < 5
+    with os.fdopen(reads, "rb") as file:  # it is read again: what waits comes, and the counts
+        said = []
+        reading = threading.Thread(target=lambda: said.extend(map(json.loads, file)))
+        reading.start()
+        handler.flush()
+        handler.handle(logging.LogRecord("x", 20, "", 0, "after", (), None))
+        handler.close()
+        os.close(writes)
+        reading.join(20)
+    numbers = [int(line["event"].split()[0]) for line in said if line["event"].endswith("xx")]
+    assert numbers == sorted(numbers)
+    assert numbers[:50] == list(range(50))
+    assert sum(line.get("count", 0) for line in said) == 400 - len(numbers) > 0
+    assert said[-1]["event"] == "after"
