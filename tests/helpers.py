@@ -15,6 +15,15 @@ def frozen(array):
     return array
 
 
+def shifted(array, offset):
+    """The same array, so many bytes off where arrays begin."""
+    room = np.zeros(array.nbytes + offset + 64, np.uint8)[offset:]
+    result = np.ndarray(array.shape, array.dtype, room.data)
+    result[...] = array
+    result.flags.writeable = False
+    return result
+
+
 def tiny_network(folder: Path, kind: str = "identity", size=(32, 32), value: float = 0.05) -> Path:
     """An ONNX file: input `image` (1, 3, h, w), output `map` (1, 1, h, w).
 

@@ -1,85 +1,104 @@
-"""Noise of known strength is told, and given to what lacks it."""
+"""Grain: measured as it was made, and given to what has less of it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from helpers import frozen
-from nukki.ops.alpha import gaussian
-from nukki.ops.grain import estimate_grain, grained
+from helpers import frozen, shifted
+from nukki.ops.grain import Grain, grain_of, grained, grainy, missing
+from nukki.ops.grid import enlarge
 
 
-def scene(sigma, softness=0.0, seed=0, shape=(96, 128)):
-    """A slope from dark to light with an edge, and noise on it."""
+def noisy(sigma, size=200, *, coarse=0.0, seed=0, dtype=np.uint8):
     random = np.random.default_rng(seed)
-    light = np.linspace(40, 210, shape[1])[None, :, None] + np.zeros((shape[0], 1, 3))
-    light[: shape[0] // 4] += 30
-    noise = random.normal(0, 1, light.shape).astype(np.float32)
-    if softness:
-        noise = np.stack([gaussian(noise[..., c], softness) for c in range(3)], axis=-1)
-        noise /= noise.std()
-    return frozen(np.rint(np.clip(light + sigma * noise, 0, 255)).astype(np.uint8))
+    field = random.normal(0, sigma, (size, size))
+    if coarse:
+        small = random.normal(0, coarse, (size // 2, size // 2)).astype(np.float32)
+        field += enlarge(small, size, size)
+    ramp = 90 + 60 * np.linspace(0, 1, size)[:, None] + field
+    scale = np.iinfo(dtype).max / 255
+    return frozen(np.rint(np.clip(ramp, 0, 255) * scale)[..., None].repeat(3, 2).astype(dtype))
 
 
-def everywhere(image):
-    return frozen(np.ones(image.shape[:2], np.bool_))
+def holed(sigma, painted=0.0, *, coarse=0.0):
+    """A photo in which a hole was painted with less noise, or with none, and the hole."""
+    image, hole = noisy(sigma, coarse=coarse).copy(), np.zeros((200, 200), np.bool_)
+    hole[50:170, 40:150] = True
+    image[hole] = noisy(painted, seed=3)[hole]
+    return frozen(image), frozen(hole)
 
 
-@pytest.mark.parametrize("sigma", [2.0, 5.0, 10.0])
-def test_its_strength_is_told(sigma):
-    image = scene(sigma)
-    found = estimate_grain(image, everywhere(image))
-    assert np.median(found.sigma) == pytest.approx(sigma, rel=0.2)
-    assert found.softness < 0.35
+@pytest.mark.parametrize("sigma", [1.5, 4.0, 9.0])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_noise_is_measured(sigma, dtype):
+    grain = grain_of(noisy(sigma, dtype=dtype))
+    assert grain.fine == pytest.approx(sigma, rel=0.1)
+    assert grain.coarse == pytest.approx(sigma / 2, rel=0.2)
 
 
-def test_its_strength_by_lightness_and_channel():
-    """Twice as much in the lighter half, and none in blue."""
-    weak, strong = scene(3, shape=(96, 256)), scene(6, shape=(96, 256))
-    image = weak.copy()
-    image[:, 128:] = strong[:, 128:]
-    image[..., 2] = scene(0, shape=(96, 256))[..., 2]
-    found = estimate_grain(frozen(image), everywhere(image))
-    assert found.sigma[2, 0] == pytest.approx(3, rel=0.25)
-    assert found.sigma[5, 1] == pytest.approx(6, rel=0.25)
-    assert found.sigma[..., 2].max() < 0.6
+def test_of_a_large_photo_strips_tell_as_much_as_the_whole_would():
+    one = noisy(4.0)
+    grain = grain_of(frozen(np.tile(one, (9, 9, 1))))
+    assert grain.fine == pytest.approx(4.0, rel=0.1)
+    assert grain.coarse == pytest.approx(2.0, rel=0.2)
 
 
-def test_soft_noise_is_told_from_sharp():
-    image = scene(6, softness=0.8)
-    assert estimate_grain(image, everywhere(image)).softness == pytest.approx(0.8, abs=0.25)
+def test_edges_and_textures_are_no_grain():
+    picture = noisy(2.0).copy()
+    picture[::20] = 250
+    picture[:, ::20] = 10
+    assert grain_of(frozen(picture)).fine == pytest.approx(2.0, rel=0.35)
 
 
-def test_a_flat_drawing_and_a_small_part_have_none():
-    image = frozen(np.full((40, 40, 3), 90, np.uint8))
-    assert not estimate_grain(image, everywhere(image)).sigma.any()
-    nothing = estimate_grain(scene(5), frozen(np.zeros((96, 128), np.bool_)))
-    assert (nothing.sigma.any(), nothing.softness) == (False, 0.0)
+@pytest.mark.parametrize("offset", [1, 4, 17])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_it_is_the_same_wherever_the_picture_lies_in_memory(offset, dtype):
+    image = noisy(3.0, 61, dtype=dtype)
+    assert grain_of(shifted(image, offset)) == grain_of(image)
 
 
-@pytest.mark.parametrize("softness", [0.0, 0.8])
-def test_a_smooth_painting_becomes_as_grainy_as_the_photo(softness):
-    image = scene(5, softness).copy()
-    hole = np.zeros(image.shape[:2], np.bool_)
-    hole[32:80, 24:104] = True
-    image[hole] = scene(0)[hole]
-    image, hole = frozen(image), frozen(hole)
-    photo = estimate_grain(image, frozen(~hole))
+@pytest.mark.parametrize("coarse", [0.0, 6.0])
+def test_a_clean_cut_out_gets_the_grain_of_the_photo(coarse):
+    clean, target = noisy(0.3), noisy(3.0, coarse=coarse, seed=5)
+    own, theirs = grain_of(clean), grain_of(target)
+    alpha = np.ones((200, 200), np.float32)
+    alpha[:, :20] = 0
+    done = grainy(clean, frozen(alpha), missing(own, theirs))
+    np.testing.assert_array_equal(done[:, :20], clean[:, :20])
+    now = grain_of(done, alpha > 0)
+    assert now.fine == pytest.approx(theirs.fine, rel=0.15)
+    assert now.coarse == pytest.approx(theirs.coarse, rel=0.2)
+    np.testing.assert_array_equal(done, grainy(clean, frozen(alpha), missing(own, theirs)))
+
+
+@pytest.mark.parametrize("coarse", [0.0, 5.0])
+def test_a_smooth_painting_becomes_as_grainy_as_the_photo(coarse):
+    image, hole = holed(5.0, coarse=coarse)
+    photo = grain_of(image, frozen(~hole))
     result = grained(image, hole, photo, seed=3)
     np.testing.assert_array_equal(result[~hole], image[~hole])
-    added = (result[hole].astype(float) - image[hole]).std()
-    assert added == pytest.approx(5, rel=0.3)
+    now = grain_of(result, hole)
+    assert now.fine == pytest.approx(photo.fine, rel=0.15)
+    assert now.coarse == pytest.approx(photo.coarse, rel=0.2)
     np.testing.assert_array_equal(result, grained(image, hole, photo, seed=3))
     assert (result != grained(image, hole, photo, seed=4)).any()
-    # Now nothing is lacking, or hardly anything.
-    again = grained(frozen(result), hole, photo, seed=5)
-    assert (again[hole].astype(float) - result[hole]).std() < 2.5
+    assert grained(result, hole, photo) is result  # now nothing is lacking
 
 
-def test_nothing_is_added_to_what_is_grainy_enough():
-    image = scene(5)
-    hole = np.zeros(image.shape[:2], np.bool_)
-    hole[30:70, 30:90] = True
-    less = estimate_grain(scene(2), everywhere(image))
-    assert grained(image, frozen(hole), less) is image
+def test_nothing_is_added_to_what_has_enough():
+    picture, everywhere = noisy(5.0), frozen(np.ones((200, 200), np.bool_))
+    assert missing(Grain(5, 2.5), Grain(2, 1)) == Grain(0, 0)
+    assert grainy(picture, frozen(everywhere.astype(np.float32)), Grain(0, 0)) is picture
+    image, hole = holed(5.0, 3.5)
+    assert grained(image, hole, grain_of(image, ~hole)) is image
+    assert grained(image, hole, Grain(0.1, 0.05)) is image
+
+
+def test_too_little_tells_nothing():
+    assert grain_of(noisy(2.0), np.zeros((200, 200), bool)) is None
+    assert grain_of(frozen(np.full((50, 50, 3), 255, np.uint8))) is None
+    assert grain_of(frozen(np.zeros((2, 2, 3), np.uint8))) is None
+    image, hole = holed(5.0)
+    assert grained(image, hole, None) is image
+    assert grained(image, frozen(np.zeros_like(hole)), Grain(5, 2.5)) is image

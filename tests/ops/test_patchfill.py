@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import frozen
+from helpers import frozen, shifted
 from nukki.ops import patchfill
 from nukki.ops.patchfill import complete
 
@@ -55,6 +55,14 @@ def test_a_stripe_and_a_horizon_go_on():
     assert not stripe[38:, inside].any()
     means = [filled[rows, inside].mean(axis=(0, 1)) for rows in (slice(20, 28), slice(44, 60))]
     np.testing.assert_allclose(means, [(190, 170, 150), (60, 120, 70)], atol=8)
+
+
+@pytest.mark.parametrize("offset", [3, 20])
+def test_it_is_the_same_wherever_the_photo_lies_in_memory(offset):
+    image = speckled(48, 60)
+    hole = block(image.shape[:2], slice(12, 30), slice(20, 41))
+    moved = complete(shifted(image, offset), shifted(hole, offset))
+    np.testing.assert_array_equal(moved, complete(image, hole))
 
 
 def test_it_is_as_rough_as_the_photo():

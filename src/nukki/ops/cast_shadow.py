@@ -141,7 +141,7 @@ class _Measures:
 
     def confidence(self) -> NDArray[np.float64]:
         """How sure each is, 0 to 1."""
-        chance = 1 / (1 + np.exp(-(self.features() @ _WEIGHTS + _BIAS)))
+        chance = 1 / (1 + np.exp(-((self.features() * _WEIGHTS).sum(axis=1) + _BIAS)))
         return np.where(self.possible(), chance, 0.0)
 
     def at(self, places: NDArray[np.intp]) -> _Measures:

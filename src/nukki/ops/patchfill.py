@@ -24,6 +24,7 @@ from nukki.ops.patchcopy import copied, shifts, votes
 from nukki.ops.patchfield import Field, Places, exhaust, search
 from nukki.ops.patchlevels import Level, Scene, roughness, sizes
 from nukki.ops.patchpeel import peeled
+from nukki.ops.seams import settled
 from nukki.types import RGB8, Mask
 
 __all__ = ["complete"]
@@ -75,7 +76,7 @@ def _completed(crop: Scene, random: np.random.Generator, threads: int) -> RGB8:
     """A part of the photo with its hole filled."""
     scene, factor = _workable(crop)
     if not scene.allowed.any():
-        return _smooth(crop) if crop.guide is None else crop.guided()
+        return _smooth(crop) if crop.guide is None else settled(crop.guided(), crop.hole)
     first, *others = sizes(scene)
     level = Level(first, threads)
     field = _started(level, random)

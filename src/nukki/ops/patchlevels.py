@@ -21,7 +21,7 @@ from nukki.types import RGB8, Box, Mask
 
 __all__ = ["Level", "Scene", "roughness", "sizes"]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_LUMA, _UNIT = (77, 150, 29), 256  # Rec. 601's weights as whole numbers, and their sum
 _ROUGH = 7  # a step of lightness counts so much in what tells how rough a place is
 _DEPTH = 4.5  # pixels: a hole that is no deeper is small enough to begin with
 _AREA = 1500  # and so is its area
@@ -85,10 +85,12 @@ def roughness(image: RGB8, hole: Mask) -> NDArray[np.uint8]:
     Their mean over a place tells textures apart whose means are alike (after Newson, Almansa,
     Fradet, Gousseau & Pérez, "Video inpainting of complex scenes", SIAM J. Imaging Sciences 2014).
     """
-    light = np.where(hole, np.float32(0), image @ _LUMA)
+    # Whole numbers: the same however the photo lies in memory.
+    weighted = (image[..., channel].astype(np.int32) * part for channel, part in enumerate(_LUMA))
+    light = sum(weighted, np.zeros(hole.shape, np.int32))
     result = np.zeros((*hole.shape, 2), np.uint8)
     for axis in (1, 0):
-        step = np.abs(np.diff(light, axis=axis)) * _ROUGH
+        step = np.abs(np.diff(light, axis=axis)).astype(np.float32) * np.float32(_ROUGH / _UNIT)
         known = ~hole[:, 1:] & ~hole[:, :-1] if axis else ~hole[1:] & ~hole[:-1]
         target = result[:, 1:, 0] if axis else result[1:, :, 1]
         target[...] = np.where(known, np.minimum(np.rint(step), 255), 0)

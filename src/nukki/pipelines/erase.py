@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import fields
 
+import numpy as np
+
 from nukki.errors import InputError, NothingFound
 from nukki.io.images import Picture
 from nukki.ops.composite import compose
+from nukki.ops.depth import deepened
 from nukki.ops.seams import feathered
 from nukki.ops.tiles import tight_box
 from nukki.pipelines.filling import Filler
@@ -53,7 +56,8 @@ def erase(
 ) -> Erased:
     """Fill a hole: its pixels and those of the feather change, in the photo's own space and depth.
 
-    The filler sees and paints sRGB of 8 bits. The photo's own alpha stays as it is.
+    The filler sees and paints sRGB of 8 bits; in a photo of 16 bits what it painted gets values in
+    between (`ops.depth`). The photo's own alpha stays as it is.
 
     Args:
         picture: The photo.
@@ -86,8 +90,10 @@ def erase(
     where = (tight_box(hole, whole) or whole).slices()
     pixels = picture.pixels.copy()
     # Only the hole is converted: the rest could come back a level off.
-    own = picture.as_own(painted[where])
-    pixels[where] = compose(own, share[where], picture.pixels[where])
+    np.copyto(pixels[where], picture.as_own(painted[where]), where=hole[where][..., None])
+    if pixels.dtype == np.uint16:
+        pixels = deepened(pixels.astype(np.uint16, copy=False), hole)
+    pixels[where] = compose(pixels[where], share[where], picture.pixels[where])
     kept = {field.name: getattr(picture, field.name) for field in fields(Picture)}
     return Erased(
         **{**kept, "pixels": pixels},

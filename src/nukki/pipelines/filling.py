@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nukki.ops.grain import estimate_grain, grained
+from nukki.ops.grain import grain_of, grained
 from nukki.ops.hole_parts import parts
 from nukki.ops.patchfill import complete
 from nukki.tasks.inpainting import Inpainting
@@ -118,6 +118,6 @@ class Chain:
         for number, box in enumerate(boxes):
             where = box.slices()
             hole = mask[where]
-            photo = estimate_grain(image[where], ~hole)
+            photo = grain_of(image[where], ~hole)
             painted[where] = grained(painted[where], hole, photo, seed=seed + number)
         return painted

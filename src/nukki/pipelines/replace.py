@@ -19,8 +19,8 @@ from nukki.io.images import Picture
 from nukki.ops.alpha import bounds
 from nukki.ops.bodies import Body, body_of
 from nukki.ops.foreground import estimate_foreground
+from nukki.ops.grain import grain_of, grainy, missing
 from nukki.ops.light import Light, light_of, tint_of
-from nukki.ops.noise import grain_of, grainy, missing
 from nukki.ops.placing import Frame, Spot
 from nukki.pipelines.backgrounds import converted
 from nukki.pipelines.choice import PERSON
