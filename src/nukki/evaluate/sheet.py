@@ -14,6 +14,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from nukki import api
 from nukki.errors import InputError
+from nukki.io.display import checks
 from nukki.pipelines.options import Edges
 from nukki.types import RGB8
 
@@ -25,8 +26,6 @@ _TEXT_SIZE = 14
 _PAPER = (250, 250, 250)
 _INK = (20, 20, 20)
 _QUIET_INK = (110, 110, 110)
-_CHECKS = (255, 204)  # the two greys that image editors show behind transparency
-_CHECK = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,16 +151,11 @@ def _over(picture: NDArray[np.uint8], backdrop: str) -> Image.Image:
     image = Image.fromarray(picture)
     if image.mode != "RGBA":
         return image.convert("RGB")
-    behind = _checks(*image.size) if backdrop == "checker" else _colour(backdrop, image.size)
+    width, height = image.size
+    checked = backdrop == "checker"
+    behind = Image.fromarray(checks(height, width)) if checked else _colour(backdrop, image.size)
     behind.paste(image, mask=image.getchannel("A"))
     return behind
-
-
-def _checks(width: int, height: int) -> Image.Image:
-    rows, columns = np.ogrid[:height, :width]
-    odd = (rows // _CHECK + columns // _CHECK) % 2
-    grey = np.where(odd == 1, np.uint8(_CHECKS[1]), np.uint8(_CHECKS[0]))
-    return Image.fromarray(grey).convert("RGB")
 
 
 def _colour(word: str, size: tuple[int, int]) -> Image.Image:

@@ -17,6 +17,7 @@ from PIL import Image
 from nukki.errors import InputError
 from nukki.io import colour, exif, files, tiff
 from nukki.io.decode import FOREIGN, Found, decode, quiet
+from nukki.io.display import shown_png
 from nukki.io.encode import LARGEST_DPI, LEAST_DPI, Encoding, encode, format_of
 from nukki.io.faults import check_size
 from nukki.types import RGB8, Pixels
@@ -61,6 +62,17 @@ class Picture:
     exif: bytes | None = None
     format: str | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Sizes instead of arrays: a notebook keeps this text beside the picture."""
+        kind = f", {self.format}" if self.format else ""
+        alpha = "" if self.alpha is None else ", with alpha"
+        size = f"{self.width} × {self.height}"
+        return f"{type(self).__name__}({size}, {self.pixels.dtype}{alpha}{kind})"
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: small, what is see-through over a checkerboard."""
+        return shown_png(lambda: (self.pixels, self.alpha, self.icc_profile))
 
     @property
     def height(self) -> int:

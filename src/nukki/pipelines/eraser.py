@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError, NothingFound
+from nukki.io.display import shown_png
 from nukki.io.images import Picture
 from nukki.ops.alpha import quantise
 from nukki.ops.components import find_pieces
@@ -95,6 +96,10 @@ class Plan:
     def preview(self) -> Picture:
         """The photo with what would go; see `pipelines.preview`."""
         return preview(self.picture, self.going, self.things)
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: the preview, small."""
+        return shown_png(lambda: (self.preview().pixels, None, None))
 
 
 def needs_finder(what: Who | None, except_: Who | None, wish: GoOptions) -> bool:

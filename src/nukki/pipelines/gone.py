@@ -1,14 +1,17 @@
-"""What an erased photo says about itself: which parts the hole has, and what a second look saw."""
+"""An erased photo, and what it says: which parts the hole has, and what a second look saw."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nukki.io.images import Picture
 from nukki.ops.ground import Cast
 from nukki.ops.segments import Segment
+from nukki.types import Mask
 
-__all__ = ["SURE", "Look", "Part", "Shape"]
+__all__ = ["SURE", "Erased", "Look", "Part", "Shape"]
 
 Shape = Literal["mask", "box"]
 
@@ -66,3 +69,22 @@ class Look:
     seam: float
     widened: str
     reason: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Erased(Picture):
+    """A photo from which something is gone: a picture like the photo, which can be saved as one.
+
+    Attributes:
+        hole: (H, W) bool: outside it every pixel is bit-identical to the photo's.
+        network: Name of what filled it.
+        seconds: Time of each step.
+        parts: The things that went, and why the hole is as it is.
+        passes: What was seen when the result was looked at again; nothing where nobody looked.
+    """
+
+    hole: Mask
+    network: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    passes: tuple[Look, ...] = ()

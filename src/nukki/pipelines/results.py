@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
+from nukki.io.display import Shown, shown_png
 from nukki.io.encode import Encoding, encode, format_of, supports_alpha
 from nukki.io.files import write
 from nukki.io.images import Picture
@@ -24,7 +25,7 @@ from nukki.ops.segments import Corners, Segment
 from nukki.ops.sharpness import laplacian, reduction, sharpness
 from nukki.pipelines.backgrounds import Background, Colour, Source, background_of
 from nukki.pipelines.choice import choose
-from nukki.pipelines.gone import Look, Part
+from nukki.pipelines.gone import Erased
 from nukki.pipelines.grammar import parse
 from nukki.pipelines.options import Hidden
 from nukki.pipelines.replace_options import PlaceKeywords, place_options
@@ -74,6 +75,24 @@ class Cutout:
     reason: str = ""
     advice: str = ""
     trimap: Trimap | None = None
+
+    def __repr__(self) -> str:
+        """Sizes instead of arrays."""
+        height, width = self.alpha.shape
+        found = f"confidence {self.confidence:.2f}" if self.found else "nothing found"
+        return f"Cutout({width} × {height}, {self.foreground.dtype}, {self.road}, {found})"
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: small, over a checkerboard or its own background."""
+        return shown_png(self._shown)
+
+    def _shown(self) -> Shown:
+        if self.background is not None:
+            put = self.over(self.background)
+            return put.pixels, put.alpha, put.icc_profile
+        full = np.float32(np.iinfo(self.foreground.dtype).max)
+        alpha = np.rint(self.alpha * full).astype(self.foreground.dtype)
+        return self.foreground, alpha, self.picture.icc_profile
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -181,7 +200,7 @@ class Cutout:
 
     def encode(self, format: str = "png", *, mask: bool = False, **encoding: Any) -> bytes:
         """The bytes that `save` writes; takes what `save` takes."""
-        picture, how = self.picture, _encoding(encoding)
+        picture, how = self.picture, Encoding.of(encoding)
         if mask:
             return encode(self.mask(), format, dpi=picture.dpi, encoding=how, threads=self.threads)
         if self.background is not None:
@@ -200,34 +219,6 @@ class Cutout:
             encoding=how,
             threads=self.threads,
         )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Erased(Picture):
-    """A photo from which something is gone: a picture like the photo, which can be saved as one.
-
-    Attributes:
-        hole: (H, W) bool: outside it every pixel is bit-identical to the photo's.
-        network: Name of what filled it.
-        seconds: Time of each step.
-        parts: The things that went, and why the hole is as it is.
-        passes: What was seen when the result was looked at again; nothing where nobody looked.
-    """
-
-    hole: Mask
-    network: str
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    parts: tuple[Part, ...] = ()
-    passes: tuple[Look, ...] = ()
-
-
-def _encoding(options: dict[str, Any]) -> Encoding:
-    try:
-        return Encoding(**options)
-    except TypeError as error:
-        known = ", ".join(Encoding.__dataclass_fields__)
-        message = f"unknown way of encoding in {', '.join(options)}"
-        raise InputError(message, hint=f"known are {known}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,6 +324,17 @@ class Instance:
             threads=threads,
         )
 
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: the thing by itself, small, over a checkerboard."""
+        return shown_png(self._shown)
+
+    def _shown(self) -> Shown:
+        part = self.segment.support.slices()
+        pixels, alpha = self.picture.pixels[part], self.segment.levels
+        if pixels.dtype == np.uint16:
+            return pixels, alpha.astype(np.uint16) * np.uint16(257), self.picture.icc_profile
+        return pixels, alpha, self.picture.icc_profile
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation(Sequence[Instance]):
@@ -406,6 +408,14 @@ class Segmentation(Sequence[Instance]):
         numbers = {one.number for one in kept}
         others = tuple(one for one in every if one.number not in numbers)
         return replace(self, instances=kept, others=others)
+
+    def __repr__(self) -> str:
+        """The things' titles."""
+        return f"Segmentation({', '.join(one.title for one in self.instances) or 'nothing'})"
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: the photo with every thing numbered, small."""
+        return shown_png(lambda: (self.numbered().pixels, None, None))
 
     def numbered(self) -> Picture:
         """The photo with every thing tinted, outlined, numbered and named, 8 bit sRGB."""

@@ -37,7 +37,7 @@ class Sheet:
     alpha: Alpha | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Replaced(Picture):
     """A picture that was put together: it is saved like any other, and knows its layers.
 
