@@ -19,7 +19,7 @@ from nukki import settings
 from nukki.serve.memory import held
 from nukki.serve.wire import HEAD, Order, packed, parts_of
 
-__all__ = ["main", "work_on"]
+__all__ = ["main", "warm", "work_on"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the server ends its workers
     settings.forbid_fetching()  # a request must not make the server fetch anything
     call = {"device": args.device, "threads": args.threads}
-    _warm(call)
+    warm(call)
     work_on(orders, answers, call)
     return 0
 
@@ -72,7 +72,7 @@ def _channels() -> tuple[BinaryIO, BinaryIO]:
     return orders, answers
 
 
-def _warm(call: Mapping[str, Any]) -> None:
+def warm(call: Mapping[str, Any]) -> None:
     """Load the networks that are used unless a request names others."""
     from nukki.loading import load_as, load_finder
     from nukki.tasks.saliency import Saliency
