@@ -110,6 +110,10 @@ class Box:
             min(self.bottom, other.bottom),
         )
 
+    def moved(self, right: int, down: int) -> Box:
+        """The box so many pixels further right and down."""
+        return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
+
     def grown(self, margin: int, height: int, width: int) -> Box:
         """The box with `margin` more pixels on each side, clipped to a (height, width) picture."""
         return Box(

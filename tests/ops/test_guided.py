@@ -110,3 +110,27 @@ def test_thin_pictures(shape):
     coarse = frozen(np.full(shape, 0.3, np.float32))
     models = guided_coefficients(guide, coarse, frozen(np.ones(shape, np.float32)), 3, 1e-4)
     np.testing.assert_allclose(applied(models, guide), 0.3, atol=1e-3)
+
+
+def test_grey_edges_do_not_drown_in_rounding():
+    """One large eigenvalue and two of nothing: the same in float64."""
+    grey = np.zeros((24, 30), np.float32)
+    grey[:, 15:] = 0.9
+    grey += np.random.default_rng(3).normal(0, 0.02, grey.shape).astype(np.float32)
+    guide = frozen(np.stack([grey] * 3))
+    alpha = frozen(np.random.default_rng(4).random(grey.shape).astype(np.float32))
+    ones, eps = frozen(np.ones_like(alpha)), 1e-5
+    models = guided_coefficients(guide, alpha, ones, 1, eps)
+    exact = np.zeros((4, 24, 30))
+    for y in range(1, 23):
+        for x in range(1, 29):
+            window = np.s_[y - 1 : y + 2, x - 1 : x + 2]
+            colours = guide[:, *window].reshape(3, 9).astype(np.float64)
+            away, wanted = colours - colours.mean(axis=1, keepdims=True), alpha[window].ravel()
+            a = np.linalg.solve(away @ away.T / 9 + eps * np.eye(3), away @ wanted / 9)
+            exact[:, y, x] = *a, wanted.mean() - a @ colours.mean(axis=1)
+    averaged = window_sum(exact.astype(np.float32), 1) / 9
+    inner = np.s_[:, 2:-2, 2:-2]
+    np.testing.assert_allclose(
+        applied(models, guide)[inner[1:]], applied(averaged, guide)[inner[1:]], atol=2e-3
+    )

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.ops.tiles import row_blocks
-from nukki.types import Mask
+from nukki.types import Box, Mask
 
-__all__ = ["Span", "above", "places", "sampled", "span"]
+__all__ = ["Span", "above", "magnified", "places", "sampled", "span"]
 
 # For each wanted pixel along one axis: its two neighbours, and the second one's share.
 Span: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
@@ -44,6 +44,35 @@ def sampled(planes: NDArray[Any], rows: Span, columns: Span) -> NDArray[np.float
     top, bottom = rows[0][0], rows[1][-1] + 1
     wide = _between(planes[..., top:bottom, :], columns, -1)
     return _between(wide, (rows[0] - top, rows[1] - top, rows[2][:, None]), -2)
+
+
+def magnified(planes: NDArray[Any], factor: int, box: Box) -> NDArray[np.float32]:
+    """The part of planes enlarged by a whole factor that a box shows.
+
+    What `sampled` gives at spans of steps 1 / factor, in a third of its time: the rows between two
+    of the source differ from one of them by fixed shares of their difference.
+
+    Args:
+        planes: (C, H, W).
+        factor: At least 1: each value becomes factor × factor.
+        box: Of the enlarged planes.
+
+    Returns:
+        (C, height, width) float32 of the box.
+    """
+    first, last = box.top // factor, -(-box.bottom // factor)
+    rows = np.arange(first - 1, last + 1).clip(0, planes.shape[1] - 1)
+    columns = span(box.left, box.right, planes.shape[2], 1 / factor)
+    wide = _between(planes.take(rows, axis=1), columns, -1)
+    steps, middle = wide[:, 1:] - wide[:, :-1], wide[:, 1:-1]
+    result = np.empty((len(planes), last - first, factor, box.width), np.float32)
+    for row in range(factor):
+        away = (row + 0.5) / factor - 0.5  # from the source's row
+        part = result[:, :, row]
+        np.multiply(steps[:, 1:] if away > 0 else steps[:, :-1], np.float32(away), out=part)
+        part += middle
+    whole = result.reshape(len(planes), -1, box.width)
+    return whole[:, box.top - first * factor : box.bottom - first * factor]
 
 
 def above(plane: NDArray[Any], rows: Span, columns: Span, threshold: float) -> Mask:

@@ -223,7 +223,8 @@ def _level(image: RGB8, trimap: Trimap, prior: Prior | None, how: _How) -> tuple
     if not unknown.any():
         return keep_known(np.zeros(trimap.shape, np.float32), trimap), Progress(0, 0.0)
     if min(trimap.shape) < 2 * COARSEST:
-        start = np.full(trimap.shape, 0.5, np.float32) if prior is None else prior.alpha.copy()
+        start = np.full(trimap.shape, 0.5, np.float32) if prior is None else prior.alpha
+        alpha = keep_known(start, trimap)
     else:
         small = np.asarray(box_reduce(image, 2, threads=how.threads), np.uint8)
         half = None
@@ -232,8 +233,7 @@ def _level(image: RGB8, trimap: Trimap, prior: Prior | None, how: _How) -> tuple
         coarse, _ = _level(small, reduced(trimap, 2), half, how.below())
         if how.contrast != 1:
             coarse = levels(coarse, 0.5 - 0.5 / how.contrast, 0.5 + 0.5 / how.contrast)
-        start = upsampled(coarse, small, image, unknown, 0.5, threads=how.threads)
-    alpha = keep_known(start, trimap)
+        alpha = upsampled(coarse, small, image, trimap, 0.5, threads=how.threads)
     progress = _solve(image, unknown, alpha, prior, how)
     return np.clip(alpha, 0, 1, out=alpha), progress
 

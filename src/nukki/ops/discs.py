@@ -22,21 +22,17 @@ def dilated(mask: Mask, radius: int) -> Mask:
     part = found.grown(radius, height, width).slices()
     inside, seen = mask[part], result[part]
     rows, columns = inside.shape
-    for offset in range(min(radius, rows - 1) + 1):
-        half = int(math.sqrt((radius + 0.5) ** 2 - offset * offset))
-        wide = _spread(inside, min(half, columns - 1))
+    wide, reach = inside.copy(), 0
+    # From the top of the disc to its middle: each row of it is at least as wide as the one before.
+    for offset in range(min(radius, rows - 1), -1, -1):
+        half = min(int(math.sqrt((radius + 0.5) ** 2 - offset * offset)), columns - 1)
+        while reach < half:
+            more = min(half - reach, reach + 1)  # beside the rim half of a row is cut off
+            before = wide.copy()
+            wide[:, more:] |= before[:, :-more]
+            wide[:, :-more] |= before[:, more:]
+            reach += more
         seen[offset:] |= wide[: rows - offset]
-        seen[: rows - offset] |= wide[offset:]
+        if offset:
+            seen[:-offset] |= wide[offset:]
     return result
-
-
-def _spread(mask: Mask, reach: int) -> Mask:
-    """Every pixel with one of the mask within `reach` in its row, by doubled windows."""
-    rows, columns = mask.shape
-    window = np.zeros((rows, columns + 2 * reach), np.bool_)
-    window[:, reach : reach + columns] = mask
-    size, whole = 1, 2 * reach + 1
-    while size * 2 <= whole:
-        window = window[:, :-size] | window[:, size:]
-        size *= 2
-    return window[:, :columns] | window[:, whole - size : whole - size + columns]

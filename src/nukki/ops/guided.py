@@ -38,6 +38,11 @@ def _sum_along(planes: Planes, radius: int, axis: int) -> Planes:
     """Sum of 2·radius + 1 neighbours along `axis`."""
     if radius == 0:
         return planes
+    if radius == 1:  # without partial sums
+        near = planes.copy()
+        near[_cut(axis, 1, None)] += planes[_cut(axis, 0, -1)]
+        near[_cut(axis, 0, -1)] += planes[_cut(axis, 1, None)]
+        return near
     length = planes.shape[axis]
     shape = list(planes.shape)
     shape[axis] = length + 2 * radius
@@ -59,7 +64,7 @@ def _sum_along(planes: Planes, radius: int, axis: int) -> Planes:
     return planes if total is None else total
 
 
-def _cut(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+def _cut(axis: int, start: int, stop: int | None) -> tuple[slice, ...]:
     """Index of `start:stop` along `axis` of a (C, H, W) array."""
     return (*(slice(None),) * axis, slice(start, stop))
 
@@ -104,25 +109,30 @@ def guided_coefficients(
 
 
 def _solve(mean: Planes, second: Planes, covariance: Planes, eps: float) -> Planes:
-    """Solve (Σ + eps·1) a = cov(I, p) for every pixel by the adjugate of the 3 × 3 matrix."""
+    """Solve (Σ + eps·1) a = cov(I, p) for every pixel by elimination, in place of `covariance`.
+
+    At a grey edge Σ has one large eigenvalue, and float32 has nothing left of the determinant; the
+    pivots of the elimination are known to be at least eps.
+    """
     red, green, blue = mean
-    rr = second[0] - red * red + eps
-    rg = second[1] - red * green
-    rb = second[2] - red * blue
-    gg = second[3] - green * green + eps
-    gb = second[4] - green * blue
-    bb = second[5] - blue * blue + eps
-    m_rr, m_rg, m_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
-    m_gg, m_gb, m_bb = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
-    determinant = rr * m_rr + rg * m_rg + rb * m_rb
-    c_r, c_g, c_b = covariance
-    a = np.stack(
-        [
-            m_rr * c_r + m_rg * c_g + m_rb * c_b,
-            m_rg * c_r + m_gg * c_g + m_gb * c_b,
-            m_rb * c_r + m_gb * c_g + m_bb * c_b,
-        ]
-    )
-    # Rounding must not take the determinant of a flat window, eps³, to 0.
-    a /= np.maximum(determinant, np.float32(0.1 * eps**3))
+    rr = second[0] - red * red
+    rr = np.maximum(rr, 0, out=rr) + np.float32(eps)
+    rg, rb = second[1] - red * green, second[2] - red * blue
+    along, across = rg / rr, rb / rr
+    gg = second[3] - green * green + np.float32(eps) - along * rg
+    gg = np.maximum(gg, np.float32(eps), out=gg)
+    gb = second[4] - green * blue - along * rb
+    deep = gb / gg
+    bb = second[5] - blue * blue + np.float32(eps) - across * rb - deep * gb
+    bb = np.maximum(bb, np.float32(eps), out=bb)
+    a = covariance
+    a[1] -= along * a[0]
+    a[2] -= across * a[0]
+    a[2] -= deep * a[1]
+    a[2] /= bb
+    a[1] /= gg
+    a[1] -= deep * a[2]
+    a[0] /= rr
+    a[0] -= along * a[1]
+    a[0] -= across * a[2]
     return a

@@ -185,16 +185,25 @@ def reduced(trimap: Trimap, factor: int) -> Trimap:
     """A trimap `factor` times smaller: known where half of a block is, and nothing against it."""
     if factor == 1:
         return trimap
-    height, width = trimap.shape
-    rows, columns = -(-height // factor), -(-width // factor)
-    rim = ((0, rows * factor - height), (0, columns * factor - width))
-    blocks = np.pad(trimap, rim, mode="edge").reshape(rows, factor, columns, factor)
-    front, back = (np.count_nonzero(blocks == one, axis=(1, 3)) for one in (FOREGROUND, BACKGROUND))
+    front, back = (_counted(trimap == one, factor) for one in (FOREGROUND, BACKGROUND))
     half = factor * factor / 2
-    small = np.full((rows, columns), UNKNOWN, np.uint8)
+    small = np.full(front.shape, UNKNOWN, np.uint8)
     small[(front >= half) & (back == 0)] = FOREGROUND
     small[(back >= half) & (front == 0)] = BACKGROUND
     return small
+
+
+def _counted(mask: Mask, factor: int) -> NDArray[np.uint32]:
+    """How many are True in each block of factor × factor; the rim is repeated."""
+    kind = np.uint8 if factor < 16 else np.uint32  # 15 × 15 fit a byte
+    counts = mask.astype(kind)
+    for _ in range(2):  # rows, then columns, each time with the axes exchanged
+        counts = np.pad(counts, ((0, -len(counts) % factor), (0, 0)), mode="edge")
+        total = counts[::factor].copy()
+        for offset in range(1, factor):
+            np.add(total, counts[offset::factor], out=total)
+        counts = total.T
+    return np.asarray(counts, np.uint32)
 
 
 def enlarged(trimap: Trimap, step: float, height: int, width: int) -> Trimap:
@@ -236,5 +245,9 @@ def _softness(alpha: Alpha) -> Alpha:
 
 def _mean_around(plane: Alpha, radius: int) -> Alpha:
     """Mean over the window of 2 · radius + 1; at the rim of what there is of it."""
-    sums = window_sum(np.stack([plane, np.ones_like(plane)]), radius)
-    return np.asarray(sums[0] / sums[1], np.float32)
+    sums = window_sum(plane[None], radius)[0]
+    for axis, side in enumerate(plane.shape):
+        place = np.arange(side)
+        there = np.minimum(place + radius, side - 1) - np.maximum(place - radius, 0) + 1
+        sums /= np.expand_dims(there.astype(np.float32), 1 - axis)
+    return np.asarray(sums, np.float32)

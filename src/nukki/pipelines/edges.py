@@ -25,7 +25,7 @@ from nukki.ops.grid import enlarge
 from nukki.ops.reduce import box_reduce
 from nukki.ops.refine import Guide, Refinement, refine, settle
 from nukki.ops.tiles import each, tight_box, tile_boxes
-from nukki.ops.trimap import FOREGROUND, UNKNOWN, keep_known
+from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN, keep_known
 from nukki.ops.upsampling import upsampled
 from nukki.pipelines.options import Edges
 from nukki.types import RGB8, Alpha, Box, Mask, Pixels, Trimap
@@ -38,7 +38,7 @@ MORE_STEPS = {"auto": 25, "best": 80}
 FINE_STEPS = 12  # of `best`, on each finer picture
 # How much the map counts in the band beside the colours: so much where it is sure, and quickly less
 # where it is not. Without it a shoe before a floor of its colour goes; with more of it hair does.
-PRIOR, POWER = 0.03, 16.0
+PRIOR, DOUBLINGS = 0.03, 4  # |2 alpha - 1| to the power of 16, by squaring
 MOST = 250_000  # unknown pixels of the reduced picture; with more of them, half its size does
 CLEAR = 0.05  # alphas up to here become 0, and as near to 1 they become 1
 SETTLED = 0.02  # from 0 and 1: what a coarser level has so near to them is not looked at again
@@ -183,9 +183,12 @@ def _guessed(view: View, coarse: Alpha, wish: Wish, threads: int) -> tuple[_Work
 def _worked(image: RGB8, alpha: Alpha, settled: Alpha, factor: int) -> _Work:
     """The trimap and the prior of an alpha and the map that it came from."""
     trimap = trimaps.adaptive(alpha, settled, trimaps.usual_radius(alpha.shape[0], alpha.shape[1]))
-    both = (alpha + settled) / 2
-    weight = np.asarray(PRIOR * np.abs(2 * both - 1) ** POWER, np.float32)
-    prior = Prior(np.asarray(both, np.float32), weight)
+    both = np.asarray((alpha + settled) / 2, np.float32)
+    weight = np.asarray(2 * both - 1, np.float32)
+    for _ in range(DOUBLINGS):
+        weight *= weight
+    weight *= np.float32(PRIOR)
+    prior = Prior(both, weight)
     return _Work(image, trimap, prior, factor)
 
 
@@ -205,11 +208,12 @@ def _eased(view: View, work: _Work, trimap: Trimap, wish: Wish, threads: int) ->
         small = trimaps.reduced(trimap, finer)
         alpha = _finer(alpha, image, larger, small, finer / factor, threads)
         image, factor = larger, finer
-    if factor > 1:
-        alpha = upsampled(
-            alpha, image, picture.pixels, trimap == UNKNOWN, 1 / factor, threads=threads
-        )
-    return Edge(_joined(alpha, trimap, threads), trimap)
+    if factor == 1:
+        return Edge(_joined(alpha, trimap, threads), trimap)
+    rest = _undecided(alpha, trimap, 1 / factor)
+    step = 1 / factor
+    alpha = upsampled(alpha, image, picture.pixels, rest, step, clear=CLEAR, threads=threads)
+    return Edge(alpha, trimap)
 
 
 def _finer(
@@ -217,9 +221,8 @@ def _finer(
 ) -> Alpha:
     """An alpha of `image` on a larger picture, where the colours there have their say."""
     unknown = trimap == UNKNOWN
-    start = upsampled(alpha, image, larger, unknown, step, threads=threads)
+    start = upsampled(alpha, image, larger, trimap, step, threads=threads)
     soft = unknown & _unsettled(alpha, step, larger.shape[0], larger.shape[1])
-    start = keep_known(start, trimap)
     return finer_alpha(larger, soft, start, steps=FINE_STEPS, threads=threads)
 
 
@@ -239,6 +242,15 @@ def _joined(alpha: Alpha, trimap: Trimap, threads: int) -> Alpha:
     return result
 
 
+def _undecided(alpha: Alpha, trimap: Trimap, step: float) -> Trimap:
+    """The trimap of a larger picture, without what an alpha of a smaller one has settled."""
+    soft = dilated((alpha > SETTLED) & (alpha < 1 - SETTLED), BESIDE)
+    small = np.where(alpha >= 0.5, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
+    small[soft] = UNKNOWN
+    said = trimaps.enlarged(small, step, trimap.shape[0], trimap.shape[1])
+    return np.where(trimap == UNKNOWN, said, trimap)
+
+
 def _unsettled(alpha: Alpha, step: float, height: int, width: int) -> Mask:
     """Where a finer picture may still say something: near what is neither 0 nor 1."""
     soft = dilated((alpha > SETTLED) & (alpha < 1 - SETTLED), BESIDE)
@@ -253,10 +265,7 @@ def _solved(view: View, drawn: Trimap, wish: Wish, threads: int) -> Alpha:
     small = view.small
     factor = view.guide.factor
     alpha = solve_closed_form(small, trimaps.reduced(drawn, factor), threads=threads).alpha
-    fine = upsampled(
-        alpha, small, view.picture.pixels, drawn == UNKNOWN, 1 / factor, threads=threads
-    )
-    return keep_known(fine, drawn)
+    return upsampled(alpha, small, view.picture.pixels, drawn, 1 / factor, threads=threads)
 
 
 def _halved(work: _Work) -> _Work:
