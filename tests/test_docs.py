@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 EXEMPT = {ROOT / "docs" / "design.md"}
 PAGES = [
     path
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md")))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted(ROOT.glob("docs/**/*.md")),
+        *sorted(ROOT.glob("examples/**/*.md")),
+    )
     if path not in EXEMPT
 ]
 
