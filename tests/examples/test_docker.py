@@ -132,10 +132,8 @@ def test_the_health_check_asks_the_server(status):
 
 
 def test_lambdas_container_runs_the_handler():
-    entry, command = (
-        words_of("lambda/Dockerfile", "ENTRYPOINT"),
-        words_of("lambda/Dockerfile", "CMD"),
-    )
+    entry = words_of("lambda/Dockerfile", "ENTRYPOINT")
+    [command] = words_of("lambda/Dockerfile", "CMD")
     assert entry == shlex.split("python -m awslambdaric")
     module, _, function = command.partition(".")
     assert f"def {function}(" in (EXAMPLES / "lambda" / f"{module}.py").read_text(encoding="utf-8")
