@@ -173,3 +173,15 @@ def test_without_a_home_the_systems_folders_are_used(monkeypatch, tmp_path):
     assert "nukki" in models.parts
     assert "nukki" in cards.parts
     assert not models.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users without a home are found on POSIX only")
+@pytest.mark.parametrize("folder", [settings.models_folder, settings.cards_folder])
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch, folder):
+    """A container that runs as a number without a line in /etc/passwd."""
+    for name in ("NUKKI_HOME", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(InputError, match="no home folder") as caught:
+        folder()
+    assert "NUKKI_HOME" in caught.value.hint

@@ -9,6 +9,7 @@ NUKKI_DEVICE    cpu, cuda, …
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def models_folder() -> Path:
         return Path(home).expanduser() / "models"
     from platformdirs import user_cache_path
 
-    return user_cache_path("nukki") / "models"
+    return _own(user_cache_path) / "models"
 
 
 def cards_folder() -> Path:
@@ -125,4 +126,13 @@ def cards_folder() -> Path:
         return Path(home).expanduser() / "cards"
     from platformdirs import user_config_path
 
-    return user_config_path("nukki") / "cards"
+    return _own(user_config_path) / "cards"
+
+
+def _own(folder: Callable[[str], Path]) -> Path:
+    """Our folder among the user's own; in a container there may be no user to have one."""
+    try:
+        return folder("nukki")
+    except RuntimeError as error:
+        message = "the user has no home folder for networks and cards"
+        raise InputError(message, hint="set NUKKI_HOME to a folder") from error
