@@ -61,6 +61,8 @@ BESIDE = {
     "key_tolerance": {"key": "blue", "subject": None},
     "keep_shadow": {"key": "blue", "subject": None},
     "blur": {"background": "blur"},
+    "crop": {"threshold": "0.3,0.9"},
+    "place": {"scale": "0.5"},
     "fit": {"background": "room"},
     "light_match": {"background": "room"},
     "shadow_offset": {"shadow": "drop"},

@@ -7,7 +7,7 @@ import { add, startGrid, work } from "./js/grid.js";
 import { startHand } from "./js/hand.js";
 import { behind, finished, isPutTogether, nameOf, orderOf } from "./js/output.js";
 import { startPanel } from "./js/panel.js";
-import { cut, isIn, load, look, unpack } from "./js/shot.js";
+import { cut, isByColour, isIn, load, look, unpack } from "./js/shot.js";
 import { stage, startStage } from "./js/stage.js";
 import { bus, emit, on, shot, state } from "./js/state.js";
 import { startTexts, text } from "./js/texts.js";
@@ -158,6 +158,7 @@ function display() {
 }
 
 function setTab(tab) {
+  if (tab !== state.tab) $("tool-pick").click(); // a brush means something else on the other one
   state.tab = tab;
   for (const name of ["cut", "erase"]) {
     $(`tab-${name}`).setAttribute("aria-selected", String(name === tab));
@@ -182,6 +183,7 @@ function nameTools() {
 /** A thing of the list is to be kept or not: the server cuts out anew. */
 function keep({ detail: { thing, wanted } }) {
   const now = shot();
+  if (isByColour(state.options)) return void say(text("key.note"));
   const before = now.choice;
   const listed = now.things.filter((one) => !one.picked);
   const kept = new Set(listed.filter((one) => isIn(now, one)).map((one) => one.number));

@@ -9,6 +9,7 @@ import { Shot, load, mask } from "./shot.js";
 import { emit, on, shot, state } from "./state.js";
 import { text } from "./texts.js";
 
+const LOTS = ["default", "patch"]; // who fills by drawing lots
 let known = null; // fields that the server's /api/erase takes
 let working = null; // AbortController of the erasing
 let looking = null; // that of the hole that is shown before
@@ -21,8 +22,12 @@ export function holeOf(open) {
     const inside = mask(thing);
     for (let n = 0; n < hole.length; n++) if (inside[n]) hole[n] = IN;
   }
-  const usual = 2 + Math.max(open.width, open.height) / 250;
-  widen(hole, open.width, open.height, state.erase.grow === "" ? usual : Number(state.erase.grow));
+  widen(hole, open.width, open.height, state.erase.grow === "" ? usual(open) : Number(state.erase.grow));
+  for (const thing of open.things ?? []) {
+    if (!open.safe.has(thing.key) || open.gone.has(thing.key)) continue;
+    const inside = mask(thing);
+    for (let n = 0; n < hole.length; n++) if (inside[n]) hole[n] = 0;
+  }
   for (let n = 0; open.hole && n < hole.length; n++) {
     if (open.hole[n] === IN) hole[n] = IN;
     else if (open.hole[n] === OUT) hole[n] = 0;
@@ -30,8 +35,11 @@ export function holeOf(open) {
   return hole;
 }
 
+/** Pixels that go around a thing: its edge is soft. */
+export const usual = (open) => 2 + Math.max(open.width, open.height) / 250;
+
 /** Distances by steps of 3 to the side and 4 across (Borgefors 1986), forth and back. */
-function widen(hole, width, height, pixels) {
+export function widen(hole, width, height, pixels) {
   if (!pixels) return;
   const far = new Uint16Array(hole.length);
   for (let n = 0; n < hole.length; n++) far[n] = hole[n] ? 0 : 65000;
@@ -60,18 +68,24 @@ function widen(hole, width, height, pixels) {
  * server looks for what they hold and for their shadows; else as a mask.
  */
 async function wishOf(open) {
-  const { fill, grow, shadow } = state.erase;
+  const { fill, grow, shadow, shape } = state.erase;
   const chosen = (open.things ?? []).filter((one) => open.gone.has(one.key));
   const listed = chosen.length > 0 && chosen.every((one) => !one.picked) && !open.hole?.some(Boolean);
   if (listed && known?.has("what")) {
     const what = chosen.map((one) => one.number).join(",");
-    return { image: open.file, what, grow, shadow, fill };
+    return { image: open.file, what, ...excepted(open), grow, shadow, shape, fill };
   }
   const { width, height } = open;
   const mask = await encode({ width, height, data: holeOf(open) });
   // The mask is as wide as it is shown; only the shadow is the server's.
   const exact = known?.has("grow") ? 0 : "";
-  return { image: open.file, mask, grow: exact, shadow: known?.has("shadow") ? shadow : "", fill };
+  return { image: open.file, mask, ...excepted(open), grow: exact, shadow: known?.has("shadow") ? shadow : "", fill };
+}
+
+/** Who keeps every pixel, as a field. */
+function excepted(open) {
+  const safe = (open.things ?? []).filter((one) => open.safe.has(one.key) && !open.gone.has(one.key));
+  return { except: safe.map((one) => one.number).join(",") };
 }
 
 const show = later(60, () => {
@@ -100,7 +114,8 @@ const ahead = later(300, async (open) => {
   }
 });
 
-async function erase() {
+/** Erase what is chosen, or (with `made`) once more what was, with other lots. */
+async function erase(made = null) {
   const open = shot();
   const { item } = state;
   looking?.abort();
@@ -108,11 +123,12 @@ async function erase() {
   buttons();
   emit("erasing");
   try {
-    const made = await wishOf(open);
-    const answer = await post("erase", { ...made, format: "png" }, { signal: working.signal });
-    const next = new Shot(await answer.blob(), made);
+    const wish = made ?? (await wishOf(open));
+    const answer = await post("erase", { ...wish, format: "png" }, { signal: working.signal });
+    const next = new Shot(await answer.blob(), wish);
     next.file.name = item.name;
     await load(next);
+    if (made) item.at -= 1;
     item.shots.splice(item.at + 1, Infinity, next);
     item.at += 1;
     complain(null);
@@ -130,24 +146,40 @@ async function erase() {
 
 function buttons() {
   $("erase-undo").disabled = working !== null || !state.item?.at;
+  $("erase-other").disabled = working !== null || !LOTS.includes(shot()?.made?.fill);
   if (working) $("erase").disabled = true;
 }
 
 async function fillers() {
-  const names = ["default", "patch", "telea", "ns"];
+  const names = [...LOTS, "telea", "ns"];
   const nets = await networksOf("inpainting").catch(() => []);
   known ??= await fieldsOf("erase").catch(() => new Set());
   for (const element of [$("hole-shadow"), document.querySelector('[for="hole-shadow"]')]) {
     element.hidden = !known.has("shadow");
   }
   const all = [...new Set([...names, ...nets.map((one) => one.name)])];
-  $("fill").replaceChildren(...all.map((name) => make("option", { value: name, textContent: name })));
+  $("fill").replaceChildren(...all.map((value) => make("option", { value })));
   $("fill").value = state.erase.fill;
+  nameFillers();
   show();
 }
 
+function nameFillers() {
+  const said = { default: text("edges.auto"), patch: text("fill.patch"), telea: "Telea", ns: "Navier-Stokes" };
+  for (const one of $("fill").options) one.textContent = said[one.value] ?? one.value;
+}
+
 export function startErase() {
-  $("erase").onclick = erase;
+  $("erase").onclick = () => erase();
+  $("erase-other").onclick = () => {
+    const { made } = shot();
+    erase({ ...made, seed: (made.seed ?? 0) + 1 });
+  };
+  $("hole-shape").onchange = () => {
+    state.erase.shape = $("hole-shape").value;
+    show();
+  };
+  document.addEventListener("language", nameFillers);
   const turn = (by) => () => {
     if (working || !state.item?.shots[state.item.at + by]) return;
     state.item.at += by;

@@ -1,16 +1,16 @@
 // What the pointer does: picking things, the brush, undo and redo.
 
 import { $, complain, say } from "./dom.js";
-import { CutPainter, HolePainter, Stroke, onThing } from "./paint.js";
+import { usual, widen } from "./erase.js";
+import { CutPainter, HolePainter, Stroke, union } from "./paint.js";
 import { decode } from "./png.js";
+import { refined, thingOf } from "./refine.js";
 import { pick, thingAt } from "./shot.js";
 import { stage } from "./stage.js";
 import { bus, emit, on, shot, state } from "./state.js";
 import { text } from "./texts.js";
 import { nameOf, point } from "./things.js";
 
-const CLICKS = 8; // points of a stroke that are sent
-const LEAST = 0.08; // share of a stroke on a thing below which the stroke stays as it was drawn
 let stroke = null;
 let painter = null;
 let busy = false;
@@ -23,6 +23,7 @@ function down(x, y) {
   if (state.tool === "pick") return void choose(open, x, y);
   if (state.tool === "hand") return;
   stroke = new Stroke(open.width, open.height, state.brush.size);
+  Object.assign(stroke, { keep: keeps(), tab: state.tab, open });
   painter = state.tab === "cut" ? new CutPainter(open) : new HolePainter(open);
   move(x, y);
 }
@@ -33,9 +34,14 @@ function move(x, y) {
   if (rect) draw(rect);
 }
 
-function draw(rect, rgba = null) {
-  painter.mix(rect, stroke.cover, keeps(), rgba);
-  if (state.tab === "cut") stage.after(shot().live, rect);
+function draw(rect) {
+  painter.mix(rect, stroke.cover, stroke.keep);
+  show(rect);
+}
+
+function show(rect) {
+  if (shot() !== stroke.open || state.tab !== stroke.tab) return;
+  if (state.tab === "cut") stage.after(stroke.open.live, rect);
   else emit("hole");
 }
 
@@ -46,8 +52,7 @@ async function up(cancelled = false) {
     if (cancelled) emit("painted");
     return;
   }
-  const open = shot();
-  const { tab } = state;
+  const { open, tab } = stroke;
   busy = true;
   try {
     if (state.brush.snap) await snap(open);
@@ -60,16 +65,42 @@ async function up(cancelled = false) {
   emit("painted");
 }
 
-/** Only that part of the stroke counts which lies on the thing that it shows. */
+/** The stroke as the photo's edges have it; where there are none it stays as it was drawn. */
 async function snap(open) {
   stage.busy(text("snapping"));
   try {
-    const { rgba } = await pick(open, stroke.some(CLICKS), { record: false });
-    if (onThing(stroke, rgba) < LEAST) say(text("no.edge"));
-    else draw(stroke.rect, rgba);
+    const found = stroke.tab === "cut" ? await snapCut(open) : await snapHole(open);
+    if (!found) say(text("no.edge"));
   } finally {
     stage.busy(null);
   }
+}
+
+async function snapCut(open) {
+  const thing = await thingOf(open, stroke, painter.live);
+  if (thing) {
+    painter.mix(stroke.rect, stroke.cover, stroke.keep, thing);
+    show(stroke.rect);
+    return true;
+  }
+  const part = await refined(open, stroke, painter.live);
+  if (!part) return false;
+  stroke.rect = union(stroke.rect, part.rect);
+  painter.take(part.rect, part.where, stroke.keep, part.rgba);
+  show(stroke.rect);
+  return true;
+}
+
+/** Marks reach as far around the thing as the hole of one that is chosen. */
+async function snapHole(open) {
+  const rgba = await thingOf(open, stroke);
+  if (!rgba) return false;
+  const inside = new Uint8Array(open.width * open.height);
+  for (let n = 0; n < inside.length; n++) inside[n] = rgba[4 * n + 3] > 127 ? 1 : 0;
+  if (stroke.keep) widen(inside, open.width, open.height, usual(open));
+  painter.mix(stroke.rect, stroke.cover, stroke.keep, inside);
+  show(stroke.rect);
+  return true;
 }
 
 /** A click: what is listed is turned on or off, what is not is looked for. */
@@ -151,6 +182,17 @@ async function toggle(thing, wanted = null) {
     return;
   }
   bus.dispatchEvent(new CustomEvent("keep", { detail: { thing, wanted } }));
+}
+
+/** A thing that stays keeps every pixel of its own, or does no more. */
+function protect(thing) {
+  const open = shot();
+  const wanted = !open.safe.has(thing.key);
+  const step = (on) => () => void (on ? open.safe.add(thing.key) : open.safe.delete(thing.key));
+  step(wanted)();
+  open.did("erase", { undo: step(!wanted), redo: step(wanted) });
+  emit("things");
+  emit("history");
 }
 
 function over(x, y) {
@@ -236,5 +278,6 @@ export function startHand() {
   $("redo").onclick = () => undo(true);
   document.addEventListener("keydown", key);
   bus.addEventListener("toggle", ({ detail }) => toggle(detail.thing, detail.checked));
+  bus.addEventListener("protect", ({ detail }) => protect(detail));
   on("painted history open cut tab", buttons);
 }

@@ -1,4 +1,4 @@
-// Painting on the cut-out or on the hole: strokes, patches that undo them, and the snap to edges.
+// Painting on the cut-out or on the hole: strokes, and patches that undo them.
 
 import { words } from "./shot.js";
 
@@ -43,13 +43,6 @@ export class Stroke {
       }
     }
     return [left, top, right, bottom];
-  }
-
-  /** Some of its points, along its whole length. */
-  some(count) {
-    const last = this.points.length - 1;
-    const wanted = Math.min(count, this.points.length);
-    return Array.from({ length: wanted }, (_, n) => this.points[Math.round((n * last) / Math.max(1, wanted - 1))]);
   }
 }
 
@@ -103,6 +96,26 @@ export class CutPainter {
     }
   }
 
+  /**
+   * Take the refined cut-out of a rectangle: alpha only rises (keep), or only falls.
+   * @param where Above 0 where it counts; of the photo's size.
+   * @param own RGBA of the rectangle alone.
+   */
+  take([left, top, right, bottom], where, keep, own) {
+    const { live, touched, width } = this.shot;
+    const [now, before, fresh] = [words(live), words(this.live), words(own)];
+    for (let row = top, from = 0; row < bottom; row++) {
+      for (let n = row * width + left; n < row * width + right; n++, from++) {
+        now[n] = before[n];
+        touched[n] = this.touched[n];
+        const [was, wanted] = [this.live[4 * n + 3], own[4 * from + 3]];
+        if (!where[n] || (keep ? wanted <= was : wanted >= was)) continue;
+        now[n] = fresh[from];
+        touched[n] = 1;
+      }
+    }
+  }
+
   /** What undoes and redoes it, for `shot.did`. */
   finish(rect) {
     const { shot } = this;
@@ -127,12 +140,12 @@ export class HolePainter {
     this.before = shot.hole.slice();
   }
 
-  mix([left, top, right, bottom], cover, keep, own = null) {
+  mix([left, top, right, bottom], cover, keep, inside = null) {
     const { hole, width } = this.shot;
     for (let row = top; row < bottom; row++) {
       for (let n = row * width + left; n < row * width + right; n++) {
-        const inside = cover[n] > 127 && (!own || own[4 * n + 3] > 127);
-        hole[n] = inside ? (keep ? IN : OUT) : this.before[n];
+        const meant = cover[n] > 127 && (!inside || inside[n]);
+        hole[n] = meant ? (keep ? IN : OUT) : this.before[n];
       }
     }
   }
@@ -143,17 +156,6 @@ export class HolePainter {
     const step = (wanted) => () => void shot.hole.set(wanted);
     return { undo: step(before), redo: step(after), bytes: 2 * after.length };
   }
-}
-
-/** Share of the stroke that lies on a thing. */
-export function onThing(stroke, rgba) {
-  let [all, both] = [0, 0];
-  for (let n = 0; n < stroke.cover.length; n++) {
-    if (stroke.cover[n] < 128) continue;
-    all++;
-    if (rgba[4 * n + 3] > 127) both++;
-  }
-  return all ? both / all : 0;
 }
 
 function patch([left, top, right, bottom], width, live, touched) {

@@ -9,16 +9,30 @@ const SWATCHES = ["#ffffff", "#000000", "#808080", "#e53935", "#1e88e5", "#43a04
 const wish = later(350, () => emit("wish")); // the server is asked once the hand rests
 
 function readOptions() {
-  const options = {};
+  const options = colourOptions();
   for (const element of document.querySelectorAll("[data-option]")) {
-    const { type, value, checked } = element;
+    const { type, value, checked, disabled } = element;
+    if (disabled) continue;
     if (type === "checkbox") options[element.dataset.option] = checked ? "true" : "";
     else options[element.dataset.option] = type === "number" && Number(value) === 0 ? "" : value;
   }
   const [low, high] = [Number($("low").value), Number($("high").value)];
   options.threshold = low === 0 && high === 1 ? "" : `${low},${high}`;
   state.options = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== ""));
+  emit("options");
   wish();
+}
+
+/** What of cutting by a colour is wished: { key }, { flood } or nothing. */
+function colourOptions() {
+  const by = $("key-by").value;
+  const flood = by === "border" || by === "all";
+  for (const one of document.querySelectorAll(".for-own")) one.hidden = by !== "own";
+  $("for-keep-shadow").hidden = !by || flood;
+  $("keep_shadow").disabled = !by || flood || $("invert").checked;
+  $("key-note").hidden = !by || by === "auto";
+  if (flood) return { flood: by };
+  return { key: by === "own" ? $("key-colour").value : by };
 }
 
 /** The lower end stays below the upper one. */
@@ -89,11 +103,13 @@ function reset() {
   }
   $("low").value = 0;
   $("high").value = 1;
+  $("key-by").value = "";
   readOptions();
 }
 
 export function startPanel() {
   for (const element of document.querySelectorAll("[data-option]")) element.oninput = readOptions;
+  $("key-by").oninput = $("key-colour").oninput = readOptions;
   for (const id of ["low", "high"]) {
     $(id).oninput = () => {
       keepApart(id);

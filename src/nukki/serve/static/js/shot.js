@@ -20,6 +20,7 @@ export class Shot {
     this.things = null; // what was found
     this.choice = null; // numbers of the things that are kept; null leaves it to the server
     this.gone = new Set(); // things that are to be erased
+    this.safe = new Set(); // things that keep every pixel then
     this.hole = null; // what was painted to be erased, 0 to 255
     this.steps = { cut: { past: [], future: [] }, erase: { past: [], future: [] } }; // { undo, redo }
   }
@@ -80,18 +81,23 @@ export async function load(shot) {
   shot.photo = canvas;
 }
 
+/** Whether a colour alone decides: no network is asked then, and nothing is chosen. */
+export const isByColour = ({ key, flood }) => Boolean(flood || (key && key !== "auto"));
+
 /** The fields of a cut-out of the shot: those of `nukki remove`. */
 export function fieldsOfCut(shot, options) {
-  const subject = shot.choice === null ? "" : [...shot.choice].sort((a, b) => a - b).join(",");
+  const free = shot.choice === null || isByColour(options);
+  const subject = free ? "" : [...shot.choice].sort((a, b) => a - b).join(",");
   return { ...options, subject };
 }
 
 /** Ask the server for the cut-out unless it is there. Gives whether it is a new one. */
 export async function cut(shot, options, signal) {
   const fields = fieldsOfCut(shot, options);
-  const key = JSON.stringify([fields, shot.choice?.size === 0]); // none is not the server's choice
+  const none = shot.choice?.size === 0 && !isByColour(options);
+  const key = JSON.stringify([fields, none]); // none is not the server's choice
   if (shot.cut?.key === key) return false;
-  if (shot.choice?.size === 0) {
+  if (none) {
     shot.cut = { key, blob: null, found: false, confidence: 0 };
     return true;
   }
@@ -141,9 +147,9 @@ export function mask(thing) {
 }
 
 /** Whether at least half of a thing is in the cut-out. */
-export function isIn(shot, thing) {
+export function isIn(shot, thing, byColour = false) {
   if (thing.picked) return thing.kept;
-  if (shot.choice) return shot.choice.has(thing.number);
+  if (shot.choice && !byColour) return shot.choice.has(thing.number);
   if (!shot.base) return false;
   if (thing.judged?.base !== shot.base) {
     const inside = mask(thing);

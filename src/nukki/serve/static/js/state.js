@@ -9,7 +9,7 @@ export const state = {
   options: {}, // of the server's option table, where they are not as usual
   background: { kind: "none", colour: "#ffffff", picture: null, blur: "" },
   format: "png",
-  erase: { fill: "default", grow: "", shadow: "" }, // "" leaves it to the server
+  erase: { fill: "default", grow: "", shadow: "", shape: "" }, // "" leaves it to the server
 };
 
 /** The photo that is open, as it is now: the last one of those that erasing made. */

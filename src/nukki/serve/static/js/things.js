@@ -1,7 +1,7 @@
 // People and things as numbered chips, and what is drawn of them over the photo.
 
 import { $, make } from "./dom.js";
-import { isIn, mask } from "./shot.js";
+import { isByColour, isIn, mask } from "./shot.js";
 import { stage } from "./stage.js";
 import { bus, emit, on, shot, state } from "./state.js";
 import { label, text } from "./texts.js";
@@ -32,14 +32,16 @@ function list() {
   $("things-none").textContent = text(open?.things ? "things.none" : "things.looking");
   $("things-auto").hidden = erasing || !open || open.choice === null;
   const focused = document.activeElement?.closest?.(".thing")?.dataset.key;
+  const inner = document.activeElement?.matches?.(".shield") ? "button" : "input";
   $("things").replaceChildren(...things.map((thing) => chip(open, thing, erasing)));
-  if (focused) $("things").querySelector(`[data-key="${focused}"] input`)?.focus();
+  if (focused) $("things").querySelector(`[data-key="${focused}"] ${inner}`)?.focus();
   emit("marks");
 }
 
 function chip(open, thing, erasing) {
-  const checked = erasing ? open.gone.has(thing.key) : isIn(open, thing);
-  const box = make("input", { type: "checkbox", checked });
+  const byColour = !erasing && isByColour(state.options);
+  const checked = erasing ? open.gone.has(thing.key) : isIn(open, thing, byColour);
+  const box = make("input", { type: "checkbox", checked, disabled: byColour && !thing.picked });
   box.onchange = () => {
     bus.dispatchEvent(new CustomEvent("toggle", { detail: { thing, checked: box.checked } }));
   };
@@ -47,10 +49,21 @@ function chip(open, thing, erasing) {
   box.onblur = () => point(null);
   const words = make("span", {}, nameOf(thing), " ", make("small", {}, `${Math.round(100 * thing.score)}%`));
   const element = make("li", { className: "thing" }, make("label", {}, box, thumb(open, thing), words));
+  if (erasing && !thing.picked && !checked) element.append(shield(open, thing));
   element.dataset.key = thing.key;
   element.onpointerenter = () => point(thing);
   element.onpointerleave = () => point(null);
   return element;
+}
+
+/** The button that lets a thing keep every pixel when others are erased. */
+function shield(open, thing) {
+  const button = make("button", { type: "button", className: "shield", textContent: text("protect") });
+  button.setAttribute("aria-pressed", String(open.safe.has(thing.key)));
+  button.setAttribute("aria-label", text("protect.this", { name: nameOf(thing) }));
+  button.title = text("protect.note");
+  button.onclick = () => bus.dispatchEvent(new CustomEvent("protect", { detail: thing }));
+  return button;
 }
 
 /** The thing's box of the photo; what is beside the thing is faint. */
@@ -110,6 +123,11 @@ function draw(context, scale) {
       context.drawImage(stencilOf(hole, open.width, open.height, width, height, [230, 30, 60]), 0, 0);
     }
   }
+  for (const thing of open.things ?? []) {
+    if (state.tab !== "erase" || !open.safe.has(thing.key)) continue;
+    context.globalAlpha = 0.45;
+    context.drawImage(stencilOf(mask(thing), open.width, open.height, context.canvas.width, context.canvas.height, [20, 140, 60]), 0, 0);
+  }
   if (over?.mask) {
     context.globalAlpha = 0.5;
     context.drawImage(stencil(open, over), 0, 0);
@@ -136,7 +154,7 @@ function number(context, scale, thing) {
 }
 
 export function startThings() {
-  on("open things cut tab", list);
+  on("open things cut tab options", list);
   on("marks", () => stage.mark(draw));
   on("open", () => (over = null));
   document.addEventListener("language", list);
