@@ -49,6 +49,28 @@ def test_the_edge_of_a_road_is_dark_on_one_side_only():
     assert sure(darkened(photo(levels), road, 0.45), levels) < 0.5
 
 
+@pytest.mark.parametrize("length", [0.12, -0.12])
+def test_a_row_of_trees_goes_on_where_a_shadow_would_end(length):
+    """The same darkness as a shadow's, and it reaches on along the horizon."""
+    levels = figure()
+    truth = cast(levels, 0.7, length)
+    rows = np.flatnonzero(truth.any(axis=1))
+    columns = np.flatnonzero(truth.any(axis=0))
+    row = truth.copy()
+    row[rows[0] : rows[-1] + 1, columns[-1] - 40 :] = True
+    row &= levels == 0
+    alone, joined = (sure(darkened(photo(levels), one, 0.5), levels) for one in (truth, row))
+    assert joined < min(0.5, alone)
+
+
+def test_no_shadow_is_flatter_than_a_band():
+    levels = figure()
+    band = np.zeros(levels.shape, np.bool_)
+    band[BASE - 5 : BASE] = True
+    found = cast_shadow(ground_of(darkened(photo(levels), band, 0.5), standing(levels)))
+    assert found is None or abs(found.lean[1]) >= 0.08
+
+
 def test_a_dark_patch_of_another_colour_is_no_shadow():
     levels = figure()
     truth = cast(levels, 0.7, 0.25)

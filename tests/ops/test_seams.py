@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import frozen
-from nukki.ops.seams import FEATHER, feathered, settled
+from helpers import frozen, shifted
+from nukki.ops.alpha import gaussian
+from nukki.ops.seams import FEATHER, edge_width, feathered, settled
 
 
 def block(shape=(40, 50), rows=slice(12, 28), columns=slice(15, 35)):
@@ -68,3 +69,34 @@ def test_settling_at_the_photos_sides(rows):
     image[hole] = 100
     result = settled(frozen(image), hole)
     assert np.abs(result[hole].astype(int) - 90).max() <= 2
+
+
+def blurred(sigma, seed=0):
+    """Blocks of many shades, out of focus."""
+    shades = np.random.default_rng(seed).integers(20, 236, (10, 12)).astype(np.float32)
+    plane = shades.repeat(16, axis=0).repeat(16, axis=1)
+    plane = gaussian(plane, sigma) if sigma else plane
+    return frozen(np.rint(plane)[..., None].repeat(3, 2).astype(np.uint8))
+
+
+@pytest.mark.parametrize("sigma", [2.0, 3.0, 4.0])
+def test_the_width_of_blurred_edges_is_told(sigma):
+    everywhere = frozen(np.ones((160, 192), np.bool_))
+    assert edge_width(blurred(sigma), everywhere) == pytest.approx(sigma, rel=0.25)
+
+
+def test_sharp_edges_have_next_to_no_width():
+    everywhere = frozen(np.ones((160, 192), np.bool_))
+    assert edge_width(blurred(0), everywhere) < 1
+    noise = np.random.default_rng(1).integers(100, 130, (160, 192, 3), np.uint8)
+    assert edge_width(frozen(noise), everywhere) < 1
+
+
+def test_where_nothing_is_seen_edges_have_no_width():
+    assert edge_width(flat(90), frozen(np.ones((40, 50), np.bool_))) == 0
+    assert edge_width(blurred(3.0), frozen(np.zeros((160, 192), np.bool_))) == 0
+
+
+def test_widths_are_the_same_wherever_the_photo_lies_in_memory():
+    image, everywhere = blurred(3.0), frozen(np.ones((160, 192), np.bool_))
+    assert edge_width(shifted(image, 5), everywhere) == edge_width(image, everywhere)

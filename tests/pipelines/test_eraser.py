@@ -16,6 +16,7 @@ from nukki.pipelines.erase_options import GoOptions
 from nukki.pipelines.eraser import by_choice, by_cutout, by_mask, carry_out, needs_finder
 from nukki.pipelines.filling import Patches
 from nukki.pipelines.results import Cutout, Segmentation
+from nukki.pipelines.second_look import look
 from nukki.pipelines.segment import segment
 from nukki.types import Box
 
@@ -309,6 +310,24 @@ def test_what_is_no_rest(picture, other):
     made = carry_out(planned(picture, "2", finder=finder), filler)
     assert [look.left for look in made.passes] == [()]
     assert len(filler.seen) == 1
+
+
+@pytest.mark.parametrize(("crowd", "left"), [({"person": 0.45}, 0), ({"person": 0.35}, 1), ({}, 1)])
+def test_a_crowd_in_the_background_goes_on_in_the_hole(picture, crowd, left):
+    """What is seen in the hole and is no surer than the people of the audience beside it."""
+    leg = block(slice(70, 80), slice(85, 92), score=0.4)
+    finder = Finder(lambda image: [local(leg, CROP)])
+    nothing = np.zeros(SIZE, np.bool_)
+    seen = look(picture.pixels, RIGHT.mask, finder, {"person"}, nothing, crowd=crowd)
+    assert len(seen.left) == left
+
+
+def test_who_is_hardly_seen_and_stays_is_the_crowd(picture):
+    audience = block(slice(5, 15), slice(110, 120), score=0.45)
+    finder = Finder([LEFT, RIGHT, DOG, audience])
+    plan = planned(picture, "2", GoOptions(min_score=0.4), finder=finder)
+    assert plan.crowd() == {"person": 0.45}
+    assert planned(picture, "1,2,4", GoOptions(min_score=0.4), finder=finder).crowd() == {}
 
 
 def test_never_is_never(picture):

@@ -10,14 +10,15 @@ silhouette for every (s, k) of a grid, in six bands of height. A shadow is darke
 either side of it, in every band, and by more than the ground's own texture; its colour stays, since
 less light changes brightness much and log-chromaticities little (Finlayson, Hordley, Lu, Drew 2006,
 "On the removal of shadows from images", TPAMI 28(1)). The edge of a road or of a wall is dark on
-one side only. How sure all this makes it is a logistic curve, fitted on people pasted into places
-with shadows of known shape (docs/erasing.md).
+one side only, a row of trees goes on where the form ends, and a form that is too flat is any band.
+How sure all this makes it is a logistic curve, fitted on people pasted into places with shadows of
+known shape (docs/erasing.md).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +47,13 @@ _MOST_TEXTURE = 0.5  # log of the ratio of texture within and beside
 _DARKEST = 1.4  # a shadow leaves a quarter of the light; what is darker is a thing
 _FAINTEST = 0.02
 
-# The logistic curve: of noise of the ground beside and within over contrast, length, and texture.
-_WEIGHTS = np.array([-3.3, -2.3, 4.5, -4.2])
-_BIAS = 0.4
+# The logistic curve: of noise of the ground beside and within over contrast, length, texture, the
+# darker side's contrast over that of both, and how far the darkness goes on.
+_WEIGHTS = np.array([-2.7, -1.8, 4.0, -5.5, 2.9, -0.3])
+_BIAS = -1.35
 
 _GROWN = 0.07  # of the height: how far from the model a shadow's edge may lie
+_MIDDLE = 0.5  # of its contrast: from there on what lies beyond the model is as dark
 _REACHED = 0.3  # of its contrast: what is as dark beside the model is shadow too
 
 
@@ -97,6 +100,8 @@ class _Measures:
         texture: Log of the ratio of texture within and beside.
         beside: Noise of the lightness beside.
         within: Noise of the lightness within.
+        beyond: Dark cells that hang on to it and lie beyond its form, over its own; 0 as long as
+            it is not asked for.
     """
 
     shear: NDArray[np.float64]
@@ -109,6 +114,7 @@ class _Measures:
     texture: NDArray[np.float64]
     beside: NDArray[np.float64]
     within: NDArray[np.float64]
+    beyond: NDArray[np.float64]
 
     def score(self) -> NDArray[np.float64]:
         """What candidates are compared by; -inf where too little is seen."""
@@ -119,7 +125,7 @@ class _Measures:
         )
 
     def features(self) -> NDArray[np.float64]:
-        """(n, 4): what the logistic curve is of."""
+        """(n, 6): what the logistic curve is of."""
         contrast = np.maximum(self.both, 0.05)
         return np.stack(
             [
@@ -127,6 +133,8 @@ class _Measures:
                 np.minimum(self.within / contrast, 3),
                 np.minimum(np.hypot(self.shear, self.length), 1),
                 np.abs(self.texture),
+                np.clip(self.mean / contrast, -1, 2),
+                np.log1p(self.beyond),
             ],
             axis=1,
         )
@@ -300,6 +308,7 @@ def _measures(
         texture=over(ratio),
         beside=over(noise[..., 1:].mean(axis=2)),
         within=over(noise[..., 0]),
+        beyond=np.zeros(len(shear)),
     )
 
 
@@ -343,6 +352,8 @@ def _climbed(shape: _Shape, shear: float, length: float) -> _Measures:
     for _ in range(3):
         shear, length = float(peak.shear[0]), float(peak.length[0])
         for stretch in (1 / factor, 1.0, factor):
+            if abs(length * stretch) < _SHORTEST:
+                continue
             turned = np.array([-step, 0, step])
             shears = np.concatenate([shear + turned, shear * stretch + turned])
             near = shape.measured(shears, length * stretch)
@@ -350,7 +361,21 @@ def _climbed(shape: _Shape, shear: float, length: float) -> _Measures:
             if near.score()[best] > peak.score()[0]:
                 peak = near.at(np.array([best]))
         step, factor = step / 2, math.sqrt(factor)
-    return peak
+    return replace(peak, beyond=np.array([_beyond(shape, peak)]))
+
+
+def _beyond(shape: _Shape, peak: _Measures) -> float:
+    """How much darkness hangs on to a shadow beyond its form, over its own area."""
+    ground = shape.ground
+    model = shape.painted(float(peak.shear[0]), float(peak.length[0]))
+    under = model & ground.free
+    if not under.any():
+        return 0.0
+    middle = float(ground.light[under].mean()) + _MIDDLE * max(float(peak.both[0]), _FAINTEST)
+    pieces = find_pieces((ground.free & (ground.light < middle)) | model)
+    whole = pieces.mask(pieces.largest(model.astype(np.float32)) > 0.5) & ground.free
+    away = whole & ~dilated(model, max(2, round(_GROWN * ground.height)))
+    return float(np.count_nonzero(away) / np.count_nonzero(under))
 
 
 def _lit(ground: Ground, model: Mask) -> NDArray[np.float32]:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.ops.bilinear import places
+from nukki.ops.discs import dilated
 from nukki.ops.patches import CHANNELS, PATCH
 from nukki.ops.patchfield import Field
 from nukki.ops.patchlevels import Level
 from nukki.ops.poisson import Seams
+from nukki.ops.seams import edge_width
 from nukki.ops.tiles import each, row_blocks
 from nukki.types import RGB8, Mask
 
@@ -25,6 +27,11 @@ __all__ = ["Shifts", "copied", "shifts", "votes"]
 _USUAL = 75  # percentile of the costs that is a usual one
 _SHARP = 4  # more makes good matches count more beside usual ones
 _BLOCK = 1 << 13  # pixels in one piece of work
+_BESIDE, _CLEAR = (
+    16,
+    5,
+)  # pixels around a hole that say how sharp edges are; those next to it know it
+_SOFTENED = 3.0  # widths of the photo's edges, or pixels, over which edges that do not meet go over
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
@@ -90,14 +97,18 @@ def shifts(level: Level, field: Field) -> Shifts:
     who = numbers[rows[:, None], columns]
     apart = np.stack([field.from_rows - field.rows, field.from_columns - field.columns], axis=-1)
     apart = np.where(hole[..., None], apart[who], np.int32(0))
-    return Shifts(apart, _change(level.scene.pixels[..., :3], hole, apart), hole)
+    image = level.scene.pixels[..., :3]
+    beside = dilated(hole, _BESIDE) & ~(dilated(hole, _CLEAR) | level.scene.banned)
+    soft = max(_SOFTENED, _SOFTENED * edge_width(image, beside))
+    return Shifts(apart, _change(image, hole, apart, soft), hole)
 
 
-def _change(image: RGB8, hole: Mask, apart: NDArray[np.int32]) -> NDArray[np.float32]:
+def _change(image: RGB8, hole: Mask, apart: NDArray[np.int32], soft: float) -> NDArray[np.float32]:
     """What to add so that pieces go over into one another and into the photo.
 
     Wherever two neighbours come from different pieces, the step between them should be the mean of
-    the steps that the pieces themselves make there; the rest is a membrane's affair.
+    the steps that the pieces themselves make there; the rest is a membrane's affair. Where the
+    photo is out of focus no edge in the hole may be sharper than those around it.
     """
     height, width = hole.shape
     colours = image.astype(np.float32)
@@ -106,7 +117,7 @@ def _change(image: RGB8, hole: Mask, apart: NDArray[np.int32]) -> NDArray[np.flo
     own = colours[row + shift[:, 0], column + shift[:, 1]]
     placed = colours.copy()
     placed[row, column] = own
-    seams = Seams(hole)
+    seams = Seams(hole, soft)
     for down, across in _AROUND:
         y, x = row + down, column + across
         there = (y >= 0) & (y < height) & (x >= 0) & (x < width)

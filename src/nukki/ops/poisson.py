@@ -18,10 +18,11 @@ from nukki.types import Mask
 __all__ = ["Seams", "membrane"]
 
 _SHADE = np.float32(64)  # levels: a larger step is no shade, but edges that do not meet
-_EDGE = np.float32(96)  # levels that such edges are softened by, at most
-# How stiff the membranes are: shades are evened out over the whole hole, but errors must not add up
-# over a long way; edges are softened over three pixels.
-_SOFT, _STIFF = 0.002, 0.1
+_EDGE = 96.0  # levels that such edges are softened by, at most; more where the photo is soft
+_SHARP = 3.0  # pixels over which edges that do not meet are softened in a sharp photo
+# How stiff a membrane is: shades are evened out over the whole hole, but errors must not add up
+# over a long way.
+_SOFT = 0.002
 
 _CYCLES = 3
 _SWEEPS = 3  # before and after each look at half the size
@@ -33,10 +34,16 @@ _Halves: TypeAlias = list[tuple[NDArray[np.intp], tuple[NDArray[np.intp], ...]]]
 
 
 class Seams:
-    """Steps in a hole that should not be there, and the change of colours that takes them out."""
+    """Steps in a hole that should not be there, and the change of colours that takes them out.
 
-    def __init__(self, hole: Mask) -> None:
+    Args:
+        hole: (H, W) bool.
+        soft: Pixels over which edges that do not meet are softened.
+    """
+
+    def __init__(self, hole: Mask, soft: float = _SHARP) -> None:
         self._hole = hole
+        self._soft = soft
         self._shades, self._edges = np.zeros((2, *hole.shape, 3), np.float32)
 
     def bend(
@@ -52,12 +59,13 @@ class Seams:
         share = 1 - np.square(np.minimum(np.abs(by).max(axis=1, keepdims=True) / _SHADE, 1))
         shade = by * np.square(share)
         self._shades[rows, columns] += shade
-        self._edges[rows, columns] += np.clip(by - shade, -_EDGE, _EDGE)
+        most = np.float32(_EDGE * max(1.0, self._soft / _SHARP))
+        self._edges[rows, columns] += np.clip(by - shade, -most, most)
 
     def evened(self) -> NDArray[np.float32]:
         """(H, W, 3): what to add to the colours, 0 outside the hole."""
         shades = membrane(self._shades, self._hole, stiff=_SOFT)
-        return shades + membrane(self._edges, self._hole, stiff=_STIFF)
+        return shades + membrane(self._edges, self._hole, stiff=self._soft**-2)
 
 
 def membrane(forces: NDArray[np.float32], hole: Mask, *, stiff: float = 0.0) -> NDArray[np.float32]:

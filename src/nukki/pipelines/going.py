@@ -28,17 +28,18 @@ from nukki.ops.growing import grown_hole, usual_growth
 from nukki.ops.leftover import leftover
 from nukki.ops.reflections import reflection
 from nukki.ops.segments import Segment
+from nukki.ops.strays import without_strays
 from nukki.pipelines.gone import SURE, Part, Shape
 from nukki.pipelines.holding import HELD, RIDDEN, holders
 from nukki.pipelines.results import Instance
 from nukki.types import RGB8, Box, Mask
 
-__all__ = ["Going", "How", "Thing", "along", "going"]
+__all__ = ["DOUBTFUL", "Going", "How", "Thing", "along", "going"]
 
 Grow = float | Literal["auto"]
 Choice3 = Literal["auto", "always", "never"]
 
-_DOUBTFUL = 0.5  # a mask of a lower score is not trusted
+DOUBTFUL = 0.5  # a mask of a lower score is not trusted
 _AGREED = 0.8  # IoU of the mask's bounds and the network's own box below which it is not either
 _SMALL = 24  # pixels of a box's longer side: nothing is saved by a mask
 _TOO_LARGE = 0.2  # of the photo: a box that is larger would cost more than it saves
@@ -48,7 +49,6 @@ _REACH, _LEAST_REACH = 0.1, 16  # of a thing's height, pixels: how far its hole 
 _AROUND, _ROUNDS = 6, 2  # growths around a hole in which its colours are looked for, and how often
 _ISLAND = 3  # growths: a square of ground within a thing that is no larger goes with it
 _WORTH_TELLING = 0.1  # of a shadow: what is less sure is nothing
-_LOOSE, _TOUCH = 0.1, 0.01  # of the largest piece's area; of the thing's height
 _NEAR_RIM = 0.02  # of its height: so near to the photo's lower rim a thing is cut off by it
 _FOOT, _RIM = 0.06, 0.03  # of a thing's height: the foot, and what of the ground goes around it
 
@@ -147,7 +147,9 @@ def going(
         how: The options.
     """
     size = image.shape[0], image.shape[1]
-    sure = [one for one in others if one.score >= _SURE_OTHERS]
+    gone = [one.segment for one in things]
+    excepted = [without_strays(one, gone) for one in excepted]
+    sure = [without_strays(one, gone) for one in others if one.score >= _SURE_OTHERS]
     staying = [*excepted, *sure]
     canvas = _Canvas(size)
     parts = []
@@ -183,7 +185,7 @@ def _draw(
         among: All that was found but the thing itself.
         how: The options.
     """
-    segment, size = _without_strays(thing.segment, staying), canvas.size
+    segment, size = without_strays(thing.segment, staying), canvas.size
     grow = usual_growth(segment.area, size) if how.grow == "auto" else round(how.grow)
     box, mask = grown_hole(segment.levels, segment.support, size, grow)
     if how.grow == "auto":
@@ -261,34 +263,6 @@ def _in_front(one: Segment, thing: Segment) -> bool:
     return one.box.bottom >= thing.box.bottom - _BEHIND * one.size[0]
 
 
-def _without_strays(segment: Segment, staying: Sequence[Segment]) -> Segment:
-    """A thing less the loose pieces of its mask that hang on to something that stays.
-
-    A foot that networks give to the wrong one of two people is such a piece.
-    """
-    pieces = find_pieces(segment.crop)
-    areas = pieces.areas()
-    loose = areas < _LOOSE * areas.max()
-    if not loose.any():
-        return segment
-    reach = max(2, round(_TOUCH * segment.box.height))
-    around = segment.box.grown(reach, *segment.size)
-    near = np.zeros((around.height, around.width), np.bool_)
-    for one in staying:
-        meeting = one.box.within(around)
-        if one.label == segment.label and meeting.width > 0 and meeting.height > 0:
-            near[_part_of(around, meeting)] |= one.crop[_part_of(one.box, meeting)]
-    if not near.any():
-        return segment
-    touched = dilated(near, reach)[_part_of(around, segment.box)]
-    strays = loose & (pieces.largest(touched.astype(np.float32)) > 0.5)
-    if not strays.any():
-        return segment
-    kept = np.ones(segment.size, np.bool_)
-    kept[segment.box.slices()] = ~dilated(pieces.mask(strays), reach)
-    return segment.within(kept) or segment
-
-
 def _shape(segment: Segment, how: How) -> tuple[Shape, str, tuple[Box, ...]]:
     """By what a thing goes and why, and the boxes that go besides its mask."""
     whole = _whole_box(segment)
@@ -298,7 +272,7 @@ def _shape(segment: Segment, how: How) -> tuple[Shape, str, tuple[Box, ...]]:
         return "box", "it is small", (whole,)
     agreed = _agreement(segment)
     small = whole.width * whole.height <= _TOO_LARGE * segment.size[0] * segment.size[1]
-    if segment.score < _DOUBTFUL:
+    if segment.score < DOUBTFUL:
         doubt = f"its mask is doubtful ({segment.score:.2f})"
         if small:
             return "box", doubt, (whole,)
@@ -326,7 +300,7 @@ def _beyond(segment: Segment, whole: Box) -> tuple[Box, ...]:
 def _stands(segment: Segment) -> bool:
     """Whether a thing is sure enough, and its base is to be seen."""
     below = segment.size[0] - segment.box.bottom
-    return segment.score >= _DOUBTFUL and below > _NEAR_RIM * segment.box.height
+    return segment.score >= DOUBTFUL and below > _NEAR_RIM * segment.box.height
 
 
 def _whole_box(segment: Segment) -> Box:

@@ -2,15 +2,17 @@
 
 The finder is shown the filled hole and its surroundings; what it sees there of the kinds that went,
 or of what people hold and ride, mostly within the hole or hanging on to it, is left over: a
-snowboard, a leg, or what the filler has painted again. Then the hole becomes wider by it, and,
-should that not do, by its box.
+snowboard, a leg, or what the filler has painted again; but not more of a crowd in the background
+that is seen as little beside the hole. Then the hole becomes wider by it, and, should that not do,
+by its box.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -72,7 +74,13 @@ _DONE = {"wider": "wider by it", "box": "wider by its box"}
 
 
 def look(
-    image: RGB8, hole: Mask, finder: Finder, labels: Collection[str] | None, known: Mask
+    image: RGB8,
+    hole: Mask,
+    finder: Finder,
+    labels: Collection[str] | None,
+    known: Mask,
+    *,
+    crowd: Mapping[str, float] = MappingProxyType({}),
 ) -> Seen:
     """Look at a filled hole.
 
@@ -82,6 +90,8 @@ def look(
         finder: Looks.
         labels: Of what went; None for any.
         known: (H, W) bool: what was found before and stays.
+        crowd: By label, how sure the surest was of what is hardly seen and stays, such as people of
+            an audience: what is seen in the hole that is no surer than that belongs to it.
 
     Raises:
         ModelOutputError: As the finder does.
@@ -95,7 +105,10 @@ def look(
     found = finder.predict(part, min_score=_RELAXED * finder.threshold(()))
     least = finder.threshold([one.score for one in found])
     left = tuple(
-        one for one in found if _is_left(one, inside, other, _least(one.label, labels, least))
+        one
+        for one in found
+        if one.score > crowd.get(one.label, 0.0)
+        and _is_left(one, inside, other, _least(one.label, labels, least))
     )
     return Seen(left, crop, round(seam(part, inside), 3))
 
