@@ -20,7 +20,7 @@ from nukki.pipelines.choice import choose
 from nukki.pipelines.erase import check_hole, erase
 from nukki.pipelines.erase_options import GoOptions
 from nukki.pipelines.filling import Filler
-from nukki.pipelines.going import Going, How, Thing, along, going
+from nukki.pipelines.going import DOUBTFUL, Going, How, Thing, along, going
 from nukki.pipelines.gone import Look
 from nukki.pipelines.grammar import parse
 from nukki.pipelines.preview import preview
@@ -92,6 +92,14 @@ class Plan:
         for one in self.others:
             result[one.box.slices()] |= one.crop & ~hole[one.box.slices()]
         return result
+
+    def crowd(self) -> dict[str, float]:
+        """By label, how sure the surest is of what stays and is not sure."""
+        doubtful = [one for one in self.others if one.score < DOUBTFUL]
+        return {
+            label: max(one.score for one in doubtful if one.label == label)
+            for label in {one.label for one in doubtful}
+        }
 
     def preview(self) -> Picture:
         """The photo with what would go; see `pipelines.preview`."""
@@ -235,7 +243,8 @@ def carry_out(plan: Plan, filler: Filler, *, seed: int = 0) -> Erased:
         if plan.looking is None:
             break
         started = time.perf_counter()
-        seen = look(made.rgb8(), hole, plan.looking, plan.kinds, plan.known(hole))
+        known = plan.known(hole)
+        seen = look(made.rgb8(), hole, plan.looking, plan.kinds, known, crowd=plan.crowd())
         _add(seconds, {"look": time.perf_counter() - started})
         wider = hole
         if seen.left and len(looks) < PASSES:
