@@ -16,7 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["guided_coefficients", "window_sum"]
+from nukki.types import Alpha, Pixels
+
+__all__ = ["fitted_alpha", "guided_coefficients", "scaled", "window_sum"]
 
 Planes = NDArray[np.float32]
 
@@ -85,27 +87,51 @@ def guided_coefficients(
         (4, H, W): a for red, green, blue, then b; alpha = a · colour + b.
     """
     red, green, blue = guide
-    planes = np.stack(
-        [
-            np.ones_like(coarse),
-            red, green, blue,
-            red * red, red * green, red * blue, green * green, green * blue, blue * blue,
-            coarse,
-            red * coarse, green * coarse, blue * coarse,
-        ]
-    )  # fmt: skip
-    planes *= weight
+    planes = np.empty((14, *coarse.shape), np.float32)
+    planes[0] = weight
+    ours = np.multiply(guide, weight, out=planes[1:4])
+    np.multiply(ours, red, out=planes[4:7])
+    np.multiply(ours[1:], green, out=planes[7:9])
+    np.multiply(ours[2], blue, out=planes[9])
+    np.multiply(weight, coarse, out=planes[10])
+    np.multiply(ours, coarse, out=planes[11:14])
     sums = window_sum(planes, radius)
-    # Overlapping sums of rounded weights can leave 0 where nothing is believed.
-    sums /= np.maximum(sums[0], 1e-6)
-    mean, second, target, cross = sums[1:4], sums[4:10], sums[10], sums[11:14]
-    a = _solve(mean, second, cross - mean * target, eps)
-    b = target - np.einsum("chw,chw->hw", a, mean)
-    fitted = np.concatenate([a, b[None]])
     # A window that believes its pixels more has more say in the average of the models.
-    say = window_sum(weight[None], radius)
-    averaged = window_sum(np.concatenate([fitted * say, say]), radius)
-    return np.asarray(averaged[:4] / np.maximum(averaged[4], 1e-6), np.float32)
+    say = sums[0].copy()
+    # Overlapping sums of rounded weights can leave 0 where nothing is believed.
+    sums *= 1 / np.maximum(say, np.float32(1e-6))
+    mean, second, target, cross = sums[1:4], sums[4:10], sums[10], sums[11:14]
+    cross -= mean * target
+    a = _solve(mean, second, cross, eps)
+    fitted = planes[:5]
+    np.multiply(a, say, out=fitted[:3])
+    np.multiply(target - np.einsum("chw,chw->hw", a, mean), say, out=fitted[3])
+    fitted[4] = say
+    averaged = window_sum(fitted, radius)
+    averaged[:4] *= 1 / np.maximum(averaged[4], np.float32(1e-6))
+    return averaged[:4]
+
+
+def fitted_alpha(models: Planes, pixels: Pixels) -> Alpha:
+    """What models say of pixels, clipped to 0..1.
+
+    Args:
+        models: (4, H, W), one for each pixel; they are lost.
+        pixels: (H, W, 3), of any depth.
+    """
+    colours = scaled(pixels)
+    colours *= models[:3]
+    fitted = models[3]
+    for channel in colours:
+        fitted += channel
+    return np.asarray(np.clip(fitted, 0, 1, out=fitted))
+
+
+def scaled(pixels: Pixels) -> Planes:
+    """Colours of pixels (H, W, 3) as planes (3, H, W) in 0..1."""
+    planes = np.empty((3, *pixels.shape[:2]), np.float32)
+    share = np.float32(1 / np.iinfo(pixels.dtype).max)
+    return np.multiply(pixels.transpose(2, 0, 1), share, out=planes)
 
 
 def _solve(mean: Planes, second: Planes, covariance: Planes, eps: float) -> Planes:

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nukki.ops.bilinear import sampled, span
+from nukki.ops.bilinear import magnified
 from nukki.ops.components import find_pieces
 from nukki.ops.grid import enlarge
-from nukki.ops.guided import guided_coefficients, window_sum
+from nukki.ops.guided import fitted_alpha, guided_coefficients, window_sum
 from nukki.ops.reduce import box_reduce
 from nukki.ops.tiles import each, tight_box, tile_boxes
-from nukki.types import Alpha, Box, Pixels
+from nukki.types import Alpha, Box, Mask, Pixels
 
 __all__ = ["Guide", "Refinement", "guide_factor", "make_guide", "refine", "settle"]
 
@@ -37,7 +37,10 @@ EPS = 1e-4  # colour variance under which a window is flat: about 2.5 levels of 
 TRUST = 2.0  # a map pixel is believed by |2p - 1| to this power ...
 FLOOR = 0.01  # ... and by this much at least
 FINEST = 1000  # long side of the reduced picture, where the map leaves a choice
-TILE = 256  # smaller ones fit caches better, but threads then wait for the interpreter
+FITTED = 96  # pixels of the reduced picture: larger tiles hold more that is far from the band
+TILE = 128  # of the full picture: what is done to one at once fits a processor's cache
+
+Planes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Guide:
         factor: How much smaller it is than the picture.
     """
 
-    planes: NDArray[np.float32]
+    planes: Planes
     factor: int
 
 
@@ -104,7 +107,8 @@ def refine(
         pixels: (H, W, 3) uint8 or uint16, in any RGB space.
         coarse: (h, w), 0..1: the network's map, spread over the whole picture.
         how: How much work.
-        guide: The picture reduced; it is used where it fits, and saves making one.
+        guide: The picture reduced, which the first pass works on where it is at least as small as
+            `how.cell` asks for.
         threads: How many threads may work.
 
     Returns:
@@ -115,7 +119,7 @@ def refine(
     coarse = enlarge(settle(coarse), min(coarse.shape[0], height), min(coarse.shape[1], width))
     cell = max(height / coarse.shape[0], width / coarse.shape[1])
     band = _band(coarse)
-    factor = max(1, round(cell / how.cell))
+    factor = max(1, round(cell / how.cell), 1 if guide is None else guide.factor)
     alpha = enlarge(coarse, -(-height // factor), -(-width // factor))
     radius = how.radius
     for number in range(how.passes):
@@ -128,7 +132,8 @@ def refine(
         window = max(1, round(radius * cell / factor))
         models = _models(planes, alpha, near, window, threads)
         if last:
-            return _apply(pixels, models, coarse, band, factor, threads)
+            solid = enlarge((coarse > 0.5).astype(np.float32), *near.shape) > 0.5
+            return _apply(pixels, _faded(models, near, solid), near > 0, solid, factor, threads)
         fitted = np.clip(np.einsum("chw,chw->hw", models[:3], planes) + models[3], 0.0, 1.0)
         alpha = (near * fitted + (1 - near) * (alpha > 0.5)).astype(np.float32)
         factor, radius = max(1, factor // 2), radius / 2
@@ -153,7 +158,7 @@ def settle(coarse: Alpha) -> Alpha:
     return np.where(ghosts, np.float32(0), settled)
 
 
-def _band(coarse: Alpha) -> NDArray[np.float32]:
+def _band(coarse: Alpha) -> Planes:
     """1 where the map is unsure or lies beside an unsure cell or a jump, else 0; on its grid."""
     unsure = (coarse > SURE) & (coarse < 1 - SURE)
     inside = (coarse >= 0.5).astype(np.float32)
@@ -162,13 +167,7 @@ def _band(coarse: Alpha) -> NDArray[np.float32]:
     return np.asarray((around[0] > 0) | jump, np.float32)
 
 
-def _models(
-    guide: NDArray[np.float32],
-    alpha: Alpha,
-    near: NDArray[np.float32],
-    radius: int,
-    threads: int,
-) -> NDArray[np.float32]:
+def _models(guide: Planes, alpha: Alpha, near: Planes, radius: int, threads: int) -> Planes:
     """Coefficients (4, h, w) of the guided filter on all tiles that touch the band."""
     height, width = alpha.shape
     models = np.zeros((4, height, width), np.float32)
@@ -189,11 +188,11 @@ def _models(
     return models
 
 
-def _around(near: NDArray[np.float32]) -> list[Box]:
-    """Tiles that hold the band and one pixel more: enlarging the models looks at the neighbour."""
+def _around(near: Planes) -> list[Box]:
+    """Boxes that hold the band and one pixel more: enlarging the models looks at the neighbour."""
     height, width = near.shape
     found = []
-    for tile in tile_boxes(height, width, TILE):
+    for tile in tile_boxes(height, width, FITTED):
         wide = tile.grown(1, height, width)
         band = tight_box(near[wide.slices()] > 0, wide)
         if band is not None:
@@ -201,67 +200,37 @@ def _around(near: NDArray[np.float32]) -> list[Box]:
     return [box for box in found if box.width > 0 and box.height > 0]
 
 
+def _faded(models: Planes, near: Planes, solid: Mask) -> Planes:
+    """The models with the curve around one half, fading out over a cell where the band ends."""
+    models *= near * np.float32(CONTRAST)
+    models[3] += near * np.float32(0.5 - 0.5 * CONTRAST) + (1 - near) * solid
+    return models
+
+
 def _apply(
-    pixels: Pixels,
-    models: NDArray[np.float32],
-    coarse: Alpha,
-    band: NDArray[np.float32],
-    factor: int,
-    threads: int,
+    pixels: Pixels, models: Planes, near: Mask, solid: Mask, factor: int, threads: int
 ) -> Alpha:
     """Evaluate the models on the full picture, inside the band; 0 and 1 elsewhere."""
-    height, width = size = pixels.shape[:2]
-    result = np.zeros(size, np.float32)
-    inside = (coarse > 0.5).astype(np.float32)
-    scale = np.float32(1 / np.iinfo(pixels.dtype).max)
+    height, width = pixels.shape[:2]
+    result = np.empty((height, width), np.float32)
 
     def work(tile: Box) -> None:
-        rows = _cells(tile.top, tile.bottom, band.shape[0], size[0])
-        columns = _cells(tile.left, tile.right, band.shape[1], size[1])
-        if not band[rows, columns].any():
-            # Beside the band nothing changes: all of a tile's cells lie on one side.
-            if inside[rows, columns].any():
-                result[tile.slices()] = 1
+        rows, columns = (np.arange(s.start, s.stop) // factor for s in tile.slices())
+        np.copyto(
+            result[tile.slices()],
+            solid[rows[0] : rows[-1] + 1].take(columns, axis=1)[rows - rows[0]],
+        )
+        small = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        wide = small.grown(1, *near.shape)
+        band = tight_box(near[wide.slices()], wide)
+        if band is None:
             return
-        model = _enlarged(models, tile, size, factor)
-        colours = pixels[tile.slices()].transpose(2, 0, 1).astype(np.float32)
-        colours *= scale
-        colours *= model[:3]
-        fitted = model[3]
-        for channel in colours:
-            fitted += channel
-        fitted -= 0.5
-        fitted *= CONTRAST
-        fitted += 0.5
-        np.clip(fitted, 0.0, 1.0, out=fitted)
-        # The band fades out over one cell, so that no step shows where it ends.
-        near, solid = _enlarged(np.stack([band, inside]), tile, size)
-        solid = (solid > 0.5).astype(np.float32)
-        fitted -= solid
-        fitted *= near
-        fitted += solid
-        result[tile.slices()] = fitted
+        band = band.grown(1, *near.shape)
+        here = Box(*(factor * side for side in (band.left, band.top, band.right, band.bottom)))
+        here = here.within(tile)
+        if here.width > 0 and here.height > 0:
+            model = magnified(models, factor, here)
+            result[here.slices()] = fitted_alpha(model, pixels[here.slices()])
 
-    each(work, list(tile_boxes(height, width, TILE)), threads)
+    each(work, tile_boxes(height, width, max(1, TILE // factor) * factor), threads)
     return result
-
-
-def _cells(start: int, stop: int, cells: int, pixels: int) -> slice:
-    """The cells of the map that enlarging looks at for pixels start..stop."""
-    step = cells / pixels
-    return slice(max(0, int(start * step - 0.5)), min(cells, int(stop * step + 0.5) + 1))
-
-
-def _enlarged(
-    planes: NDArray[np.float32], tile: Box, size: tuple[int, int], factor: int | None = None
-) -> NDArray[np.float32]:
-    """The part of an enlarged plane, or stack of planes, that a tile shows; bilinear.
-
-    With `factor`, small pixel i covers exactly the pixels from i·factor on; without, the small
-    plane is spread over the whole picture.
-    """
-    small = planes.shape[-2:]
-    steps = (1 / factor, 1 / factor) if factor else (small[0] / size[0], small[1] / size[1])
-    rows = span(tile.top, tile.bottom, small[0], steps[0])
-    columns = span(tile.left, tile.right, small[1], steps[1])
-    return sampled(planes, rows, columns)

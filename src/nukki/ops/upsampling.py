@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.ops.bilinear import magnified, sampled, span
-from nukki.ops.guided import guided_coefficients
+from nukki.ops.guided import fitted_alpha, guided_coefficients, scaled
 from nukki.ops.tiles import each, tight_box, tile_boxes
 from nukki.ops.trimap import FOREGROUND, UNKNOWN
 from nukki.types import Alpha, Box, Pixels, Trimap
@@ -82,8 +82,7 @@ def _seen(box: Box, step: float) -> Box:
 
 def _models(coarse: Alpha, small: Pixels, clear: float) -> NDArray[np.float32]:
     """The local models, (4, h, w)."""
-    colours = np.ascontiguousarray(_colours(small))
-    models = guided_coefficients(colours, coarse, np.ones_like(coarse), RADIUS, SMOOTH)
+    models = guided_coefficients(scaled(small), coarse, np.ones_like(coarse), RADIUS, SMOOTH)
     if clear:
         models[3] -= clear
         models *= np.float32(1 / (1 - 2 * clear))
@@ -110,16 +109,4 @@ def _applied(
             (rows[0] - halo.top, rows[1] - halo.top, rows[2]),
             (columns[0] - halo.left, columns[1] - halo.left, columns[2]),
         )
-    colours = _colours(pixels)
-    colours *= model[:3]
-    fitted = model[3]
-    for channel in colours:
-        fitted += channel
-    return np.asarray(np.clip(fitted, 0, 1, out=fitted))
-
-
-def _colours(pixels: Pixels) -> NDArray[np.float32]:
-    """Planes (3, h, w) in 0..1."""
-    planes = np.empty((3, *pixels.shape[:2]), np.float32)
-    share = np.float32(1 / np.iinfo(pixels.dtype).max)
-    return np.multiply(pixels.transpose(2, 0, 1), share, out=planes)
+    return fitted_alpha(model, pixels)

@@ -23,7 +23,7 @@ from nukki.ops.closed_form import Prior, eased_alpha, finer_alpha, solve_closed_
 from nukki.ops.discs import dilated
 from nukki.ops.grid import enlarge
 from nukki.ops.reduce import box_reduce
-from nukki.ops.refine import Guide, Refinement, refine, settle
+from nukki.ops.refine import Guide, Refinement, make_guide, refine, settle
 from nukki.ops.tiles import each, tight_box, tile_boxes
 from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN, keep_known
 from nukki.ops.upsampling import upsampled
@@ -32,6 +32,7 @@ from nukki.types import RGB8, Alpha, Box, Mask, Pixels, Trimap
 
 __all__ = ["Edge", "Matter", "View", "Wish", "draw"]
 
+ROUGH = 500  # a larger picture is halved once more for the alpha that a trimap is guessed from
 STEPS = 6  # on each level: more trusts colours farther than a guessed trimap bears
 # Then it goes on without the map: what is left of its blur beside hard edges goes.
 MORE_STEPS = {"auto": 25, "best": 80}
@@ -169,7 +170,7 @@ def _guessed(view: View, coarse: Alpha, wish: Wish, threads: int) -> tuple[_Work
     """The trimap that follows from the map, reduced with what goes with it, and at full size."""
     picture, factor = view.picture, view.guide.factor
     height, width = view.small.shape[:2]
-    guide = Guide(view.guide.planes, 1)
+    guide = make_guide(view.small, 2 if max(height, width) > ROUGH else 1, threads=threads)
     alpha = refine(view.small, coarse, HOW, guide=guide, threads=threads)
     settled = enlarge(settle(coarse), height, width)
     work = _worked(view.small, alpha, settled, factor)
