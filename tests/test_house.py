@@ -96,6 +96,7 @@ def test_broken_floors_are_found(tmp_path):
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 HEAVY = {"numpy", "PIL", "onnxruntime", "tqdm", "isal", "tifffile", "platformdirs", "filelock"}
 HEAVY |= {"torch", "onnx", "transformers"}  # of the extras `convert` and `train`
+HEAVY |= {"anywidget", "ipywidgets", "traitlets", "IPython"}  # of the extra `notebook`
 
 
 def test_importing_nukki_loads_nothing_heavy_and_warns_of_nothing():
