@@ -119,7 +119,7 @@ function render({ model, el }) {
     }
     status.textContent = now.status ?? "";
     error.hidden = !now.error;
-    error.replaceChildren(...(now.error ? [make("strong", { textContent: now.error.message }), make("span", { textContent: ` ${now.error.hint}` })] : []));
+    error.replaceChildren(...(now.error ? [make("strong", { textContent: now.error.message }), make("span", { textContent: now.error.hint && ` · ${now.error.hint}` })] : []));
     for (const part of [tools, actions, work, views.box]) part.hidden = !open;
     stage.hidden = !open;
     undo.disabled = !now.undo;
