@@ -144,6 +144,16 @@ def test_nothing_of_it_says_what_there_is(what, except_, said):
     assert caught.value.hint
 
 
+def test_a_point_where_nothing_is_leads_to_pick():
+    for things in ((), (thing(1, "person", 0.5, 0, 0, 5, 5),)):
+        with pytest.raises(NothingFound) as caught:
+            numbers("at:60,40", things=things)
+        assert "`nukki pick --at X,Y`" in caught.value.hint
+        with pytest.raises(NothingFound) as caught:
+            numbers("dog", things=things)
+        assert "pick" not in caught.value.hint
+
+
 def test_nothing_at_all():
     for what in ("all", "dog", "2"):
         with pytest.raises(NothingFound, match="nothing was found in the photo"):

@@ -116,7 +116,8 @@ def choose(
             _check_place(one, term, size)
     if not things:
         message = "nothing was found in the photo"
-        raise NothingFound(message, hint="give a lower min_score to see what is less sure")
+        hint = "give a lower min_score to see what is less sure"
+        raise NothingFound(message, hint=hint + _picked(choice))
     view = _View(things, size, sharpness)
     kept = view.meant(choice)
     if except_ is not None:
@@ -285,7 +286,14 @@ def _nothing(choice: Choice, except_: Choice | None, things: Sequence[Thing]) ->
     less = "" if except_ is None else f" except `{except_}`"
     message = f"nothing is `{choice}`{less}: {told(things)}"
     hint = "choose among these by number or label, or give a lower min_score to see more"
-    return NothingFound(message, hint=hint)
+    return NothingFound(message, hint=hint + _picked(choice))
+
+
+def _picked(choice: Choice) -> str:
+    """What is at a point but has no name is found by `pick`."""
+    if any(isinstance(term, At) for term in choice.terms):
+        return "; `nukki pick --at X,Y` finds what has no name, and --mask writes where it is"
+    return ""
 
 
 def _middle(thing: Thing) -> tuple[float, float]:
