@@ -199,6 +199,7 @@ def test_hints_speak_of_fields():
         ("add --allow-truncated to take it", "add allow_truncated=true to take it"),
         ("write --shadow-offset 8,12", "write shadow_offset=8,12"),
         ("leave out --blur", "leave out blur"),
+        ("give --key '#3a5', or leave --key out", "give key=#3a5, or leave key out"),
         ("choose one of `nukki models list --task matting`", "choose one of GET /api/models"),
     ):
         assert in_words_of_forms(text, flags) == said

@@ -186,6 +186,76 @@ def test_edges_and_thresholds_are_live(page):
     assert page.saved()[1] == cut(CAT)
 
 
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    """Who stands before a green screen, with a little noise."""
+    rgba = pixels(cut(ASTRONAUT)).astype(int)
+    alpha = rgba[..., 3:] / 255
+    made = rgba[..., :3] * alpha + np.array([30, 170, 60]) * (1 - alpha)
+    made += np.random.default_rng(5).integers(-2, 3, made.shape)
+    path = tmp_path_factory.mktemp("screen") / "screen.png"
+    Image.fromarray(made.clip(0, 255).astype(np.uint8)[::2, ::2]).save(path)
+    return path
+
+
+# Every option of the panel: what is done on the page, and what it means in the library.
+OPTIONS = {
+    "edges": (lambda page: page.select_option("#edges", "best"), {"edges": "best"}),
+    "low": (lambda page: page.set("low", 0.2), {"threshold": (0.2, 1.0)}),
+    "high": (lambda page: page.set("high", 0.7), {"threshold": (0.0, 0.7)}),
+    "grow": (lambda page: page.set("grow", 2.5), {"grow": 2.5}),
+    "feather": (lambda page: page.set("feather", 1.5), {"feather": 1.5}),
+    "fill_holes": (lambda page: page.check("#fill_holes"), {"fill_holes": True}),
+    "drop_specks": (lambda page: page.check("#drop_specks"), {"drop_specks": True}),
+    "largest": (lambda page: page.check("#largest"), {"largest": True}),
+    "binary": (lambda page: page.check("#binary"), {"binary": True}),
+    "invert": (lambda page: page.check("#invert"), {"invert": True}),
+    "despill": (lambda page: page.select_option("#despill", "auto"), {"despill": "auto"}),
+    "green": (lambda page: page.select_option("#key-by", "green"), {"key": "green"}),
+    "auto": (lambda page: page.select_option("#key-by", "auto"), {"key": "auto"}),
+    "keep_shadow": (
+        lambda page: (page.select_option("#key-by", "green"), page.check("#keep_shadow")),
+        {"key": "green", "keep_shadow": True},
+    ),
+    "own": (
+        lambda page: (page.select_option("#key-by", "own"), page.set("key-colour", "#1eaa3c")),
+        {"key": "#1eaa3c"},
+    ),
+    "border": (lambda page: page.select_option("#key-by", "border"), {"flood": "border"}),
+    "all": (lambda page: page.select_option("#key-by", "all"), {"flood": "all"}),
+    "crop": (lambda page: page.check("#crop"), {"crop": 0}),
+}
+
+
+def test_every_option_of_the_panel_means_what_it_means_in_the_library(page, screen):
+    page.open(screen)
+    for summary in page.locator("#for-cut summary").all():
+        summary.click()
+    for name, (choose, options) in OPTIONS.items():
+        choose(page)
+        page.idle()
+        assert page.is_hidden("#error"), (name, page.inner_text("#error-text"))
+        assert page.saved()[1] == cut(screen, **options), name
+        if "key" in options or "flood" in options:
+            assert page.is_disabled(".thing input >> nth=0") == (options.get("key") != "auto")
+        page.click("#reset")
+    page.uncheck("#crop")
+    page.idle()
+    assert page.saved()[1] == cut(screen)
+
+
+def test_an_option_that_does_not_fit_is_told_and_can_be_taken_back(page):
+    page.open(CAT)
+    page.click("#for-cut summary >> nth=1")
+    page.select_option("#key-by", "blue")
+    page.wait_for_selector("#error:not([hidden])")
+    assert "blue" in page.inner_text("#error-text")
+    page.select_option("#key-by", "")
+    page.idle()
+    assert page.is_hidden("#error")
+    assert page.saved()[1] == cut(CAT)
+
+
 def test_things_are_kept_or_not(page):
     page.open(ASTRONAUT)
     assert "person" in page.inner_text(".thing >> nth=0")
@@ -274,6 +344,41 @@ def test_the_brush_snaps_to_edges(page):
     assert 0 < snapped <= plain
 
 
+def test_a_stroke_on_no_thing_follows_the_photos_edges(page):
+    page.open(ASTRONAUT)
+    before, photo = pixels(cut(ASTRONAUT)), nukki.read(ASTRONAUT).rgb8()
+    nothing = json.dumps({"error": "nothing", "hint": "", "code": "nothing_found"})
+    page.route("**/api/pick", lambda route: route.fulfill(status=422, body=nothing))
+    page.click("#tool-remove")
+    page.set("size", 25)
+    with page.expect_response("**/api/remove") as answer:
+        page.stroke((0.42, 0.12), (0.5, 0.06), (0.58, 0.1))  # across the edge of the hair
+    assert b'name="trimap"' in answer.value.request.post_data_buffer
+    after = pixels(page.saved()[1])
+    y, x = round(0.06 * before.shape[0]), round(0.5 * before.shape[1])
+    assert after[y, x, 3] == 0
+    assert (after[..., 3] <= before[..., 3]).all()
+    page.click("#undo")
+    assert page.saved()[1] == cut(ASTRONAUT)
+    page.click("#tool-restore")
+    page.stroke((0.1, 0.2), (0.2, 0.2))
+    restored = pixels(page.saved()[1])
+    y, x = round(0.2 * before.shape[0]), round(0.15 * before.shape[1])
+    assert restored[y, x].tolist() == [*photo[y, x], 255]
+    assert (restored[..., 3] >= before[..., 3]).all()
+
+
+def test_the_line_between_before_and_after_is_drawn(page):
+    page.open(CAT)
+    page.set("slider", 40)
+    x, y = page.spot(0.4, 0.3)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(page.spot(0.7, 0.3)[0], y, steps=3)
+    page.mouse.up()
+    assert 69 <= int(page.input_value("#slider")) <= 71
+
+
 def test_all_by_the_keyboard(page):
     page.open(CAT)
     page.focus("#stage")
@@ -320,6 +425,32 @@ def test_erasing_and_bringing_back(page):
     page.keyboard.press("Control+Shift+z")
     page.idle()
     assert page.saved()[1] == data
+
+
+def test_who_is_protected_stays_and_a_hole_is_filled_otherwise(page):
+    page.open(ASTRONAUT)
+    page.click("#tab-erase")
+    page.idle()
+    page.click("#for-erase summary")
+    page.select_option("#fill", "patch")
+    page.select_option("#hole-shape", "box")
+    others = [str(one.number) for one in nukki.segment(ASTRONAUT) if one.number > 1]
+    page.check(".thing input >> nth=0")
+    assert page.locator(".shield").count() == len(others)
+    for number in range(len(others)):
+        page.click(f".shield >> nth={number}")
+    page.idle()
+    options = {"what": "1", "except_": ",".join(others) or None, "shape": "box", "fill": "patch"}
+    for seed, button in enumerate(("#erase", "#erase-other", "#erase-other")):
+        with page.expect_response("**/api/erase"):
+            page.click(button)
+        page.wait_for_selector("#erase-other:not([disabled])")
+        page.idle()
+        assert page.saved()[1] == nukki.erase(ASTRONAUT, **options, seed=seed).encode("png")
+    page.click("#erase-undo")
+    page.idle()
+    assert page.is_disabled("#save")
+    assert page.is_disabled("#erase-other")
 
 
 def test_erasing_what_was_painted(page):
@@ -393,6 +524,22 @@ def test_errors_are_told_with_their_hint(page, tmp_path):
     assert len(page.inner_text("#error-hint")) > 5
     page.click("#error-close")
     assert page.is_hidden("#error")
+
+
+def test_a_photo_that_cannot_be_read_leaves_nothing_of_the_one_before(page, tmp_path):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(CAT.read_bytes()[:2000])
+    page.open(CAT, path)
+    assert "1 of 2 done, 1 failed" in page.inner_text("#photos-count")
+    page.click(".card button >> nth=0")
+    page.wait_for_selector(".thing")
+    page.click("#back")
+    page.click(".card button >> nth=2")
+    page.wait_for_selector("#error:not([hidden])")
+    assert page.inner_text("#editor-name") == "broken.jpg"
+    assert page.is_hidden("#sheet")
+    assert page.is_disabled("#save")
+    assert page.locator(".thing").count() == 0
 
 
 def test_a_busy_server_is_asked_again_when_it_says(page):

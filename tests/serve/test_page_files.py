@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nukki.pipelines.options import RemoveOptions
 from nukki.serve.app import STATIC
 from nukki.serve.tasks import TASKS
+from nukki.types import ClassSpec
+from nukki.zoo.labels import labels_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
@@ -62,7 +65,17 @@ def test_every_text_that_is_asked_for_is_there_and_every_one_is_used():
     said = re.findall(r'\btext\("([^"]+)"', CODE)
     assert len(said) > 20
     assert set(said) <= set(TEXTS["en"])
-    assert {key for key in TEXTS["en"] if not key.startswith("label.")} <= used
+    assert set(TEXTS["en"]) - {"labels"} <= used
+
+
+def test_every_language_has_a_word_for_every_class():
+    english = TEXTS["en"]["labels"].split("|")
+    assert english == list(labels_of(ClassSpec("coco-80")))
+    for name, words in TEXTS.items():
+        said = words["labels"].split("|")
+        assert len(said) == len(english), name
+        assert all(said), name
+        assert name == "en" or not set(said) & set(english), name
 
 
 def test_the_ids_are_there_once_and_those_of_the_scripts_exist():
@@ -93,16 +106,27 @@ def test_modules_import_what_others_export():
                 )
 
 
+def values_of(name):
+    """The words of a choice on the page but for the empty one."""
+    block = re.search(rf'<select id="{name}".*?</select>', HTML, re.DOTALL)[0]
+    return re.findall(r'value="(\w+)"', block)
+
+
 def test_options_and_formats_are_those_of_the_server():
     # Where two tasks share a name, the page's field is that of `replace`.
     tasks = (*TASKS.values(), TASKS["replace"])
     table = {one.name: one for task in tasks for one in task.fields}
     for name in re.findall(r'data-option="([^"]+)"', HTML):
         assert name in table
-    for name in ("edges", "shadow"):
-        block = re.search(rf'<select id="{name}".*?</select>', HTML, re.DOTALL)[0]
-        for value in re.findall(r'value="(\w+)"', block):
+    table["hole-shape"] = {one.name: one for one in TASKS["erase"].fields}["shape"]
+    for name in ("edges", "shadow", "hole-shape"):
+        for value in values_of(name):
             assert value in table[name].choices
+    assert values_of("key-by") == ["auto", "green", "blue", "own", *table["flood"].choices]
+    for value in ("auto", "green", "blue", "#00b140"):
+        RemoveOptions(key=value)
+    for value in values_of("despill"):
+        RemoveOptions(despill=value)
     formats = re.search(r'<select id="format">.*?</select>', HTML, re.DOTALL)[0]
     assert set(re.findall(r'value="(\w+)"', formats)) <= set(TASKS["remove"].kinds)
 

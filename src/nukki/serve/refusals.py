@@ -50,7 +50,8 @@ CODES: Mapping[str, tuple[int, str]] = {
 }
 
 _LIST = re.compile(r"`nukki models list[^`]*`")
-_FLAG = re.compile(r"--([a-z][a-z-]*[a-z])(?:[ =](?=[\w#.]))?")
+# `--key '#fff'`, `--key green`, `--key=green`; but not "leave --key out".
+_FLAG = re.compile(r"--([a-z][a-z-]*[a-z])(?:[ =](?!out\b)(?:'([^']*)'|(?=[\w#.])))?")
 
 
 class Refusal(NukkiError):
@@ -139,6 +140,8 @@ def in_words_of_forms(text: str, flags: Collection[str] = ()) -> str:
         name = found[1].replace("-", "_")
         if name in flags:
             return f"{name}=true" + (" " if found[0].endswith(" ") else "")
+        if found[2] is not None:
+            return f"{name}={found[2]}"
         return f"{name}=" if found[0][-1] in " =" else name
 
     return _FLAG.sub(field, _LIST.sub("GET /api/models", text))

@@ -126,8 +126,10 @@ def read_part(order: Order, name: str, *, allow_truncated: bool = False) -> Pict
     try:
         return images.read(stream, max_pixels=order.max_pixels, allow_truncated=allow_truncated)
     except (InputError, MissingExtra) as error:
-        flags = ("allow_truncated",)
-        raise refusal_of(error, about="bad_picture", flags=flags) from error
+        said = refusal_of(error, about="bad_picture", flags=("allow_truncated",))
+        if name != "image" and "allow_truncated" in (said.hint or ""):
+            raise Refusal(said.message, said.code, hint="send all of the file") from error
+        raise said from error
 
 
 def _done(order: Order, call: Mapping[str, Any]) -> Answer:

@@ -51,6 +51,7 @@ async function open(item) {
   item.status = item.status === "waiting" ? "working" : item.status; // the queue passes it over
   go("editor");
   $("editor-name").textContent = item.name;
+  say("");
   nameTools();
   await show();
 }
@@ -59,12 +60,16 @@ async function open(item) {
 async function show() {
   const now = shot();
   complain(null);
+  if (!now.photo) blank();
   stage.busy(text("loading"));
   try {
     await load(now);
   } catch (error) {
+    if (shot() !== now) return;
     stage.busy(null);
     complain(error.message, error.hint);
+    Object.assign(state.item, { status: "failed", error });
+    emit("items things");
     return;
   }
   if (shot() !== now) return;
@@ -73,6 +78,13 @@ async function show() {
   display();
   if (now.made && state.tab === "erase") stage.split(50);
   await refresh();
+}
+
+/** Nothing of the photo that was open before. */
+function blank() {
+  stage.open(null);
+  for (const id of ["save", "copy", "erase"]) $(id).disabled = true;
+  emit("things history");
 }
 
 /** Ask for whatever is not as it should be; what was asked for before is given up. */
@@ -92,6 +104,7 @@ async function refresh() {
     }
     if (!signal.aborted && shot() === now) {
       stage.busy(null);
+      complain(null);
       ready();
     }
   } catch (error) {
@@ -114,7 +127,7 @@ async function cutOut(now, signal) {
     if (!now.cut.found && now.choice === null) say(text("none"));
     else if (fresh) say(text("cut.done"));
   }
-  if (state.item) Object.assign(state.item, { status: "done", found: now.cut.found });
+  if (state.item) Object.assign(state.item, { status: "done", found: now.cut.found, error: null });
   display();
   if (isPutTogether(now) && !now.edited) {
     const { task, fields } = orderOf(now, "png");
@@ -168,6 +181,8 @@ function setTab(tab) {
   $("panel").setAttribute("aria-labelledby", `tab-${tab}`);
   nameTools();
   stage.split(0);
+  say("");
+  complain(null);
   emit("tab");
   display();
   if (shot()) refresh();

@@ -63,6 +63,8 @@ function done(item) {
 
 function card(item) {
   const image = make("img", { alt: "", className: "checks" });
+  image.onerror = () => (image.style.visibility = "hidden"); // the browser does not know the format
+  image.onload = () => (image.style.visibility = "");
   const name = make("span", { className: "name", textContent: item.name });
   const how = make("span", { className: "how" });
   const open = make("button", { type: "button" }, image, name, how);
@@ -93,7 +95,7 @@ function show() {
   const ended = state.items.filter((item) => item.status === "done" || item.status === "failed");
   const failed = ended.filter((item) => item.status === "failed").length;
   $("photos-bar").value = state.items.length ? ended.length / state.items.length : 0;
-  const said = { done: ended.length, all: state.items.length, failed };
+  const said = { done: ended.length - failed, all: state.items.length, failed };
   const words = text(failed ? "count.failed" : "count", said);
   $("photos-count").textContent = words;
   if (!$("photos").hidden && state.items.length) say(words, { lasting: ended.length < state.items.length });

@@ -7,7 +7,7 @@ const MARKS = 1400; // pixels of the longer side of what is drawn over the photo
 const view = { scale: 1, x: 0, y: 0, fitted: true, split: 0 };
 const pointers = new Map();
 let spot = null; // where the keyboard or the mouse is, in pixels of the photo
-let doing = null; // "pan", "act" or "pinch"
+let doing = null; // "pan", "act", "pinch" or "split"
 let actions = {}; // down(x, y), move(x, y), up(), over(x, y): what the tool does
 
 export const stage = {
@@ -16,8 +16,10 @@ export const stage = {
     actions = given;
   },
 
-  /** Show another photo. */
+  /** Show another photo; null shows none. */
   open(photo) {
+    for (const id of ["sheet", "backdrop"]) $(id).hidden = !photo;
+    if (!photo) return void stage.split(0);
     for (const id of ["before", "after"]) {
       $(id).width = photo.width;
       $(id).height = photo.height;
@@ -120,7 +122,8 @@ function place() {
   $("sheet").style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   $("sheet").classList.toggle("sharp", scale >= 3);
   Object.assign($("backdrop").style, {
-    left: `${x}px`, top: `${y}px`, width: `${width * scale}px`, height: `${height * scale}px`,
+    // A little smaller, so that no edge of it looks out.
+    left: `${x + 0.5}px`, top: `${y + 0.5}px`, width: `${width * scale - 1}px`, height: `${height * scale - 1}px`,
   });
   $("before").style.clipPath = `inset(0 ${100 - split}% 0 0)`;
   $("split").hidden = split === 0;
@@ -161,7 +164,9 @@ function down(event) {
   $("stage").setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, event);
   spot = spotOf(event);
-  if (pointers.size === 2) {
+  if (event.target === $("split")) {
+    doing = "split";
+  } else if (pointers.size === 2) {
     if (doing === "act") actions.up(true);
     doing = "pinch";
   } else if (pointers.size === 1) {
@@ -177,6 +182,9 @@ function move(event) {
   spot = spotOf(event);
   if (doing === "pan" && last) pan(event.clientX - last.clientX, event.clientY - last.clientY);
   if (doing === "pinch" && last) pinch(event, last);
+  if (doing === "split") {
+    stage.split(Math.min(100, Math.max(0, (100 * (spot.x + 0.5)) / $("before").width)));
+  }
   if (doing === "act") {
     for (const one of event.getCoalescedEvents?.() ?? [event]) actions.move(spotOf(one).x, spotOf(one).y);
   }

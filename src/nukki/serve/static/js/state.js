@@ -17,5 +17,5 @@ export const shot = () => state.item?.shots[state.item.at] ?? null;
 
 /** Tells the parts of the page what changed: "open", "cut", "things", "marks", "tab", "items", … */
 export const bus = new EventTarget();
-export const emit = (name) => bus.dispatchEvent(new Event(name));
+export const emit = (names) => names.split(" ").forEach((name) => bus.dispatchEvent(new Event(name)));
 export const on = (names, run) => names.split(" ").forEach((name) => bus.addEventListener(name, run));

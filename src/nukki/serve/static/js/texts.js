@@ -6,6 +6,8 @@ import { $, memory } from "./dom.js";
 
 const LANGUAGES = ["en", "ko", "ja", "zh"];
 let words = {};
+let english = null; // its labels are the names that networks use
+let labels = new Map();
 
 /** The text of a key; {name} in it is replaced. */
 export function text(key, values = {}) {
@@ -14,11 +16,15 @@ export function text(key, values = {}) {
 }
 
 /** The word for what a network calls "person", "dog", …; its own name where there is none. */
-export const label = (name) => words[`label.${name}`] ?? name;
+export const label = (name) => labels.get(name) ?? name;
+
+const load = async (language) => (await fetch(`texts/${language}.json`)).json();
 
 export async function setLanguage(language) {
-  const response = await fetch(`texts/${language}.json`);
-  words = await response.json();
+  english ??= await load("en");
+  words = language === "en" ? english : await load(language);
+  const said = words.labels.split("|");
+  labels = new Map(english.labels.split("|").map((name, n) => [name, said[n]]));
   document.documentElement.lang = language;
   document.title = text("title");
   for (const element of document.querySelectorAll("[data-text]")) {

@@ -28,7 +28,7 @@ function list() {
   const erasing = state.tab === "erase";
   $("things-title").textContent = text(erasing ? "things.erase" : "things.keep");
   const things = open?.things ?? [];
-  $("things-none").hidden = things.length > 0;
+  $("things-none").hidden = things.length > 0 || Boolean(state.item?.error && !open?.photo);
   $("things-none").textContent = text(open?.things ? "things.none" : "things.looking");
   $("things-auto").hidden = erasing || !open || open.choice === null;
   const focused = document.activeElement?.closest?.(".thing")?.dataset.key;
