@@ -6,6 +6,8 @@ import asyncio
 import base64
 import io
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,6 +135,12 @@ def test_answers_have_the_number_of_the_invocation(function):
     said = function.handler(event("url-health"), context())
     assert (said["statusCode"], json.loads(said["body"])) == (200, {"status": "ok"})
     assert said["headers"]["x-request-id"] == "number-1"
+
+
+def test_the_page_comes_from_the_function_too(function):
+    said = function.handler({**event("url-health"), "rawPath": "/"}, context())
+    assert (said["statusCode"], said["isBase64Encoded"]) == (200, False)
+    assert said["body"].startswith("<!doctype html>")
 
 
 def test_the_stage_of_an_api_is_no_part_of_the_path(function):
@@ -279,3 +287,46 @@ def test_the_events_with_the_networks_themselves(module, name):
     else:
         with Image.open(io.BytesIO(said)) as image:
             assert image.size == (160, 106)
+
+
+# Run by a bare interpreter: a bound on memory, no file may be written, no home, no variables.
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+resource.setrlimit(resource.RLIMIT_DATA, (512 << 20, 512 << 20))
+sys.path[:0] = json.loads(sys.argv[2])
+import handler
+
+class Context:
+    aws_request_id = "n"
+    def get_remaining_time_in_millis(self):
+        return 60_000
+
+said = {
+    path.stem: handler.handler(json.loads(path.read_text()), Context())["statusCode"]
+    for path in sorted(Path(sys.argv[1], "events").glob("*.json"))
+}
+lines = Path("/proc/self/status").read_text().splitlines()
+said["peak"] = next(int(line.split()[1]) // 1000 for line in lines if line.startswith("VmHWM"))
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
+def test_the_function_under_the_limits_of_a_runtime():
+    paths = [str(FOLDER), *(path for path in sys.path if path)]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(FOLDER), json.dumps(paths)],
+        env={"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert 100 < said.pop("peak") < 400  # MB
+    wrong = {name: code for name, (code, *_) in ERRORS.items()} | {"no-picture": 415}
+    assert said == dict.fromkeys(EVENTS, 200) | wrong
