@@ -114,12 +114,14 @@ def test_threads_do_not_change_a_byte(size):
 
 
 @pytest.mark.parametrize("size", [700, 2100])
-@pytest.mark.parametrize("tile", [37, 256])
-def test_tiles_leave_no_seams(size, tile, monkeypatch):
+@pytest.mark.parametrize(("tile", "side"), [(38, 4), (256, 16), (256, 32)])
+def test_tiles_leave_no_seams(size, tile, side, monkeypatch):
     pixels, truth, _ = textures(size, 5)
     monkeypatch.setattr(module, "TILE", 100_000)
+    monkeypatch.setattr(module, "SIDE", 1024)
     whole = estimate_foreground(pixels, truth)
     monkeypatch.setattr(module, "TILE", tile)
+    monkeypatch.setattr(module, "SIDE", side)
     tiled = estimate_foreground(pixels, truth)
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 

@@ -22,7 +22,7 @@ __all__ = ["HALO", "SIDE", "Band", "make_band"]
 SIDE = 8  # larger squares hold more pixels outside the band, smaller ones more halo
 HALO = 2
 FULL = SIDE + 2 * HALO
-CHUNK = 256  # squares in a chunk: what a step touches then fits a core's own cache
+CHUNK = 512  # squares in a chunk: fewer, and threads wait for each other; more leave the caches
 
 Values = NDArray[np.float32]
 Places = NDArray[np.intp]

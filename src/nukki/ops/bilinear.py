@@ -61,9 +61,14 @@ def magnified(planes: NDArray[Any], factor: int, box: Box) -> NDArray[np.float32
         (C, height, width) float32 of the box.
     """
     first, last = box.top // factor, -(-box.bottom // factor)
-    rows = np.arange(first - 1, last + 1).clip(0, planes.shape[1] - 1)
-    columns = span(box.left, box.right, planes.shape[2], 1 / factor)
-    wide = _between(planes.take(rows, axis=1), columns, -1)
+    top, bottom = max(0, first - 1), min(planes.shape[1], last + 1)
+    one, other, share = span(box.left, box.right, planes.shape[2], 1 / factor)
+    left, right = one[0], other[-1] + 1
+    # Only what is needed: numpy copies what it takes from, where that does not lie in one piece.
+    narrow = planes[:, top:bottom, left:right]
+    if last - first + 2 > bottom - top:  # the rim is repeated
+        narrow = narrow.take(np.arange(first - 1, last + 1).clip(top, bottom - 1) - top, axis=1)
+    wide = _between(narrow, (one - left, other - left, share), -1)
     steps, middle = wide[:, 1:] - wide[:, :-1], wide[:, 1:-1]
     result = np.empty((len(planes), last - first, factor, box.width), np.float32)
     for row in range(factor):

@@ -22,6 +22,7 @@ from nukki.types import Alpha
 
 __all__ = ["Limits", "Prior", "Progress", "relax"]
 
+WORTH = 4  # chunks for each thread
 ROUNDING = 1e-6  # what float32 leaves of an equation that is met
 INNER = np.s_[HALO:-HALO, HALO:-HALO]
 
@@ -95,11 +96,13 @@ def relax(
         prior: Of the whole picture.
         threads: How many threads may work; the result does not depend on it.
     """
-    with ThreadPoolExecutor(max(1, min(threads, band.chunks))) as pool:
+    # Threads that wait for each other after every step cost more than they do for small bands.
+    threads = min(threads, band.chunks // WORTH)
+    with ThreadPoolExecutor(max(1, threads)) as pool:
 
         def run(work: Callable[[int], float]) -> float:
             """Do a step of the work on all chunks; the sum of what they answer, in their order."""
-            if threads > 1 and band.chunks > 1:
+            if threads > 1:
                 return sum(pool.map(work, range(band.chunks)))
             return sum(map(work, range(band.chunks)))
 

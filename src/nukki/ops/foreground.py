@@ -6,19 +6,19 @@ level of a pyramid every pixel minimises
 
     (alpha F + (1 - alpha) B - I)² + Σ w (F - F')² + Σ w (B - B')²,    w = R + G |alpha - alpha'|
 
-over its four neighbours ', which has a closed solution. The levels run on crops around the band,
-down to a reduced picture; the last step to full size takes the enlarged colours as neighbours.
+over its four neighbours ', which has a closed solution. Coarse levels are solved as a whole, the
+two finest of a reduced picture in squares around the band: four steps see four pixels far. The last
+step to full size takes the enlarged colours as neighbours.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nukki.errors import InputError
-from nukki.ops.bilinear import sampled, span
+from nukki.ops.bilinear import magnified
+from nukki.ops.guided import scaled
 from nukki.ops.refine import Guide, guide_factor, make_guide
 from nukki.ops.tiles import each, row_blocks, tight_box, tile_boxes
 from nukki.types import Alpha, Box, Pixels
@@ -29,29 +29,15 @@ REGULARISATION = 1e-5  # R, the paper's value
 # G: with the paper's 1 the few steps are spent on smoothing; a fifth less error (docs/colours.md).
 GRADIENT = 0.03
 SMALL, STEPS_SMALL, STEPS = 32, 10, 4  # levels up to 32 pixels iterate 10 times, larger ones 4
-TILE = 256  # larger ones leave the caches, smaller ones wait for the interpreter
-COARSE = 4  # how much smaller the picture is that is solved as a whole, before the tiles
-# In pixels of the finest level: what the steps on two levels, and enlarging, can see.
-HALO = 16
+COARSE = 4  # how much smaller the picture is that is solved as a whole, before the squares
+SIDE = 16  # of a square at the finest level, a multiple of COARSE
+SQUARES = 64  # of them are solved side by side, the inner loops along them
+TILE = (
+    256  # of the full picture: larger ones leave the caches, smaller ones wait for the interpreter
+)
 
 Planes = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What every tile needs.
-
-    Attributes:
-        image: (3, h, w), the picture at the finest level.
-        cover: (h, w), its alpha.
-        coarse: (6, h / COARSE, w / COARSE), F and B of the whole picture.
-        factor: How much smaller the finest level is than the picture.
-    """
-
-    image: Planes
-    cover: Planes
-    coarse: Planes
-    factor: int
+Places = NDArray[np.intp]
 
 
 def estimate_foreground(
@@ -82,23 +68,27 @@ def estimate_foreground(
 
     def copy_and_look(tile: Box) -> None:
         result[tile.slices()] = pixels[tile.slices()]
-        soft = tight_box(_soft(alpha, tile, half), tile)
-        if soft is not None:
-            todo.append(soft)
+        if tight_box(_soft(alpha, tile, half), tile) is not None:
+            todo.append(tile)
 
     each(copy_and_look, tile_boxes(height, width, TILE), threads)
     if not todo:
         return result
     if guide is None:
         guide = make_guide(pixels, guide_factor(height, width), threads=threads)
-    work = _prepare(alpha, guide, threads)
+    both = _solved(alpha, guide, threads)
 
-    def solve(tile: Box) -> None:
-        colours = _solve_tile(pixels, alpha, tile, work)
-        soft = _soft(alpha, tile, half)
-        result[tile.slices()][soft] = colours[soft]
+    def finish(tile: Box) -> None:
+        for part in tile_boxes(tile.height, tile.width, TILE // 2):
+            part = part.moved(tile.left, tile.top)
+            box = tight_box(_soft(alpha, part, half), part)
+            if box is not None:
+                near = magnified(both, guide.factor, box)
+                colours = _mixed_out(pixels[box.slices()], alpha[box.slices()], near)
+                soft = _soft(alpha, box, half)
+                np.copyto(result[box.slices()], colours, where=soft[..., None], casting="unsafe")
 
-    each(solve, todo, threads)
+    each(finish, todo, threads)
     return result
 
 
@@ -131,10 +121,10 @@ def _soft(alpha: Alpha, tile: Box, half: np.float32) -> NDArray[np.bool_]:
     return (part > half) & (part < 1 - half)
 
 
-def _prepare(alpha: Alpha, guide: Guide, threads: int) -> _Work:
-    """The finest level, and the coarse one solved as a whole."""
+def _solved(alpha: Alpha, guide: Guide, threads: int) -> Planes:
+    """F and B on the reduced picture, (6, h, w), where a soft pixel looks at them."""
     image, factor = guide.planes, guide.factor
-    height, width = image.shape[1], image.shape[2]
+    height, width = image.shape[1:]
     cover = np.empty((height, width), np.float32)
 
     def shrink(rows: slice) -> None:
@@ -142,61 +132,74 @@ def _prepare(alpha: Alpha, guide: Guide, threads: int) -> _Work:
         cover[rows] = _shrunk(part[None], factor)[0]
 
     each(shrink, row_blocks(height, width, 1 << 15), threads)
-    coarse = _multilevel(_shrunk(image, COARSE), _shrunk(cover[None], COARSE)[0])
-    return _Work(image, cover, coarse, factor)
+    middle = _shrunk(image, 2), _shrunk(cover[None], 2)
+    coarse = _multilevel(_shrunk(middle[0], COARSE // 2), _shrunk(middle[1], COARSE // 2)[0])
+    down, right = _squares(cover)
+    shape = (6, -(-height // SIDE) * SIDE, -(-width // SIDE) * SIDE)
+    both = np.zeros(shape, np.float32)
+    grid = both.reshape(6, shape[1] // SIDE, SIDE, shape[2] // SIDE, SIDE)
+
+    def solve(first: int) -> None:
+        rows, columns = down[first : first + SQUARES], right[first : first + SQUARES]
+
+        def taken(planes: Planes, scale: int, halo: int) -> Planes:
+            """Squares of a level `scale` times smaller with `halo` more around, the number last."""
+            side = SIDE // scale
+            reach = np.arange(-halo, side + halo)[:, None]
+            y = (rows * side + reach).clip(0, planes.shape[1] - 1)
+            x = (columns * side + reach).clip(0, planes.shape[2] - 1)
+            flat = y[:, None] * planes.shape[2] + x
+            return np.asarray(planes.reshape(len(planes), -1).take(flat, axis=1))
+
+        # Each level needs a halo of STEPS for its steps, and the one that the next begins with.
+        start = _doubled(taken(coarse, COARSE, 3 * STEPS // 4))
+        outer = 3 * STEPS // 2
+        start = _iterate(start, taken(middle[0], 2, outer), taken(middle[1], 2, outer)[0], STEPS)
+        fine = taken(image, 1, STEPS), taken(cover[None], 1, STEPS)[0]
+        grid[:, rows, :, columns] = _iterate(_doubled(start), *fine, STEPS).transpose(3, 0, 1, 2)
+
+    each(solve, range(0, len(down), SQUARES), threads)
+    return both[:, :height, :width]
 
 
-def _solve_tile(pixels: Pixels, alpha: Alpha, tile: Box, work: _Work) -> Pixels:
-    """Foreground colours of a tile, (h, w, 3) like `pixels`."""
-    factor = work.factor
-    height, width = work.cover.shape
-    inner = Box(
-        tile.left // factor,
-        tile.top // factor,
-        -(-tile.right // factor),
-        -(-tile.bottom // factor),
-    )
-    halo = _aligned(inner.grown(HALO, height, width), COARSE, height, width)
-    rows, columns = halo.slices()
-    image, cover = work.image[:, rows, columns], work.cover[rows, columns]
-    start = work.coarse[
-        :,
-        halo.top // COARSE : -(-halo.bottom // COARSE),
-        halo.left // COARSE : -(-halo.right // COARSE),
-    ]
-    middle_image, middle_cover = _shrunk(image, 2), _shrunk(cover[None], 2)[0]
-    both = _iterate(_doubled(start, middle_cover.shape), middle_image, middle_cover, STEPS)
-    both = _iterate(_doubled(both, cover.shape), image, cover, STEPS)
-    part = (
-        slice(tile.top - halo.top * factor, tile.bottom - halo.top * factor),
-        slice(tile.left - halo.left * factor, tile.right - halo.left * factor),
-    )
-    across, along = (
-        span(p.start, p.stop, n, 1 / factor) for p, n in zip(part, cover.shape, strict=True)
-    )
-    near = sampled(both, across, along)
-    a = alpha[tile.slices()]
+def _squares(cover: Alpha) -> tuple[Places, Places]:
+    """Rows and columns, in the grid of squares, of those that a soft pixel looks at."""
+    height, width = cover.shape
+    marks = np.zeros((-(-height // SIDE) * SIDE + 2, -(-width // SIDE) * SIDE + 2), np.bool_)
+    marks[1 : height + 1, 1 : width + 1] = (cover > 0) & (cover < 1)
+    for _ in range(2):  # the cells beside it, too: colours are enlarged from two of them
+        marks[1:-1] |= marks[:-2] | marks[2:]
+        marks = marks.T
+    inner = marks[1:-1, 1:-1]
+    blocks = inner.reshape(inner.shape[0] // SIDE, SIDE, inner.shape[1] // SIDE, SIDE)
+    down, right = np.nonzero(blocks.any(axis=(1, 3)))
+    return down, right
+
+
+def _mixed_out(pixels: Pixels, alpha: Alpha, near: Planes) -> NDArray[np.float32]:
+    """The closed solution once more, at full size, where the enlarged colours are the neighbours.
+
+    Args:
+        pixels: (h, w, 3).
+        alpha: (h, w).
+        near: (6, h, w), F and B; they are lost.
+
+    Returns:
+        (h, w, 3), F in levels of the pixels, rounded.
+    """
     top = np.iinfo(pixels.dtype).max
-    colours = pixels[tile.slices()].transpose(2, 0, 1).astype(np.float32)
-    colours /= top
-    # The closed solution once more at full size, where the enlarged colours are the neighbours.
-    residual = colours - a * near[:3] - (1 - a) * near[3:]
-    residual *= a / (a * a + (1 - a) * (1 - a))
-    residual += near[:3]
-    np.clip(residual, 0, 1, out=residual)
-    residual *= top
-    np.rint(residual, out=residual)
-    return np.asarray(residual.transpose(1, 2, 0).astype(pixels.dtype))
-
-
-def _aligned(box: Box, factor: int, height: int, width: int) -> Box:
-    """The box enlarged to multiples of `factor`, clipped to the picture."""
-    return Box(
-        box.left // factor * factor,
-        box.top // factor * factor,
-        min(width, -(-box.right // factor) * factor),
-        min(height, -(-box.bottom // factor) * factor),
-    )
+    rest = 1 - alpha
+    gain = alpha / (alpha * alpha + rest * rest)
+    front, behind = near[:3], near[3:]
+    behind *= gain * rest
+    colours = scaled(pixels)
+    colours *= gain
+    colours -= behind
+    front *= 1 - gain * alpha
+    colours += front
+    np.clip(colours, 0, 1, out=colours)
+    colours *= top
+    return np.rint(colours, out=colours).transpose(1, 2, 0)
 
 
 def _shrunk(planes: Planes, factor: int) -> Planes:
@@ -221,9 +224,9 @@ def _means(planes: Planes, factor: int, axis: int) -> Planes:
     return np.concatenate([total, rest], axis=axis)
 
 
-def _doubled(planes: Planes, shape: tuple[int, ...]) -> Planes:
-    """Every pixel twice in both directions, cut to (height, width) `shape`."""
-    return planes.repeat(2, axis=1)[:, : shape[0]].repeat(2, axis=2)[:, :, : shape[1]]
+def _doubled(planes: Planes) -> Planes:
+    """Every pixel of (C, H, W, …) twice in both directions."""
+    return planes.repeat(2, axis=1).repeat(2, axis=2)
 
 
 def _multilevel(image: Planes, alpha: NDArray[np.float32]) -> Planes:
@@ -238,9 +241,15 @@ def _multilevel(image: Planes, alpha: NDArray[np.float32]) -> Planes:
     both = np.concatenate([mean_f, mean_b])[:, None, None] * np.ones((1, *coarsest), np.float32)
     for colours, cover in reversed(levels):
         if both.shape[1:] != cover.shape:
-            both = _doubled(both, cover.shape)
-        both = _iterate(both, colours, cover, STEPS_SMALL if max(cover.shape) <= SMALL else STEPS)
+            both = _doubled(both)[:, : cover.shape[0], : cover.shape[1]]
+        steps = STEPS_SMALL if max(cover.shape) <= SMALL else STEPS
+        both = _iterate(_framed(both, steps), _framed(colours, steps), _framed(cover, steps), steps)
     return both
+
+
+def _framed(planes: Planes, more: int) -> Planes:
+    """Planes (…, H, W) with the rim repeated `more` times."""
+    return np.pad(planes, [(0, 0)] * (planes.ndim - 2) + [(more, more)] * 2, mode="edge")
 
 
 def _weighted_mean(image: Planes, weight: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -251,40 +260,36 @@ def _weighted_mean(image: Planes, weight: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def _iterate(both: Planes, image: Planes, alpha: NDArray[np.float32], steps: int) -> Planes:
-    """Jacobi steps of the closed solution on one level."""
-    rim = _framed(alpha[None])[0]
-    sides = (
-        (slice(0, -2), slice(1, -1)),
-        (slice(2, None), slice(1, -1)),
-        (slice(1, -1), slice(0, -2)),
-        (slice(1, -1), slice(2, None)),
-    )
-    weights = [np.abs(alpha - rim[side]) * GRADIENT + REGULARISATION for side in sides]
-    total = weights[0] + weights[1] + weights[2] + weights[3]
-    shares = [weight / total for weight in weights]
-    beta = 1 - alpha
-    inverse = 1 / (total + alpha * alpha + beta * beta)
-    gain_f, gain_b = alpha * inverse, beta * inverse
-    for _ in range(steps):
-        padded = _framed(both)
-        average = padded[:, *sides[0]] * shares[0]
+    """Jacobi steps of the closed solution on one level; each loses a pixel at every side.
+
+    Args:
+        both: (6, h, w, …), F and B.
+        image: (3, h, w, …).
+        alpha: (h, w, …).
+        steps: How many.
+
+    Returns:
+        (6, h - 2 · steps, w - 2 · steps, …).
+    """
+    sides = (np.s_[:-2, 1:-1], np.s_[2:, 1:-1], np.s_[1:-1, :-2], np.s_[1:-1, 2:])
+    inner = alpha[1:-1, 1:-1]
+    shares = np.stack([np.abs(alpha[side] - inner) for side in sides])
+    shares *= np.float32(GRADIENT)
+    shares += np.float32(REGULARISATION)
+    total = shares.sum(axis=0)
+    shares /= total
+    rest = 1 - inner
+    inverse = 1 / (total + inner * inner + rest * rest)
+    gains = np.stack([inner * inverse, rest * inverse])
+    for step in range(steps):
+        here = (slice(step, len(inner) - step), slice(step, inner.shape[1] - step))
+        average = both[:, *sides[0]] * shares[0][here]
         for side, share in zip(sides[1:], shares[1:], strict=True):
-            average += padded[:, *side] * share
-        residual = image - alpha * average[:3] - beta * average[3:]
-        average[:3] += gain_f * residual
-        average[3:] += gain_b * residual
+            average += both[:, *side] * share[here]
+        residual = image[:, step + 1 : -step - 1, step + 1 : -step - 1] - inner[here] * average[:3]
+        residual -= rest[here] * average[3:]
+        average[:3] += gains[0][here] * residual
+        average[3:] += gains[1][here] * residual
         # The paper clips after each step: colours outside the gamut do not spread.
         both = np.clip(average, 0.0, 1.0, out=average)
     return both
-
-
-def _framed(planes: Planes) -> Planes:
-    """One more pixel on each side, repeating the rim; np.pad is slow on small arrays."""
-    channels, height, width = planes.shape
-    framed = np.empty((channels, height + 2, width + 2), np.float32)
-    framed[:, 1:-1, 1:-1] = planes
-    framed[:, 0, 1:-1] = planes[:, 0]
-    framed[:, -1, 1:-1] = planes[:, -1]
-    framed[:, :, 0] = framed[:, :, 1]
-    framed[:, :, -1] = framed[:, :, -2]
-    return framed

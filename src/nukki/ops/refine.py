@@ -37,8 +37,8 @@ EPS = 1e-4  # colour variance under which a window is flat: about 2.5 levels of 
 TRUST = 2.0  # a map pixel is believed by |2p - 1| to this power ...
 FLOOR = 0.01  # ... and by this much at least
 FINEST = 1000  # long side of the reduced picture, where the map leaves a choice
-FITTED = 96  # pixels of the reduced picture: larger tiles hold more that is far from the band
-TILE = 128  # of the full picture: what is done to one at once fits a processor's cache
+FITTED = 128  # pixels of the reduced picture whose models are fitted at once
+TILE = 512  # of the full picture: at smaller ones threads wait for each other
 
 Planes = NDArray[np.float32]
 

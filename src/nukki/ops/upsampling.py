@@ -21,7 +21,7 @@ __all__ = ["upsampled"]
 SMOOTH = 1e-5  # colour variance under which a model is flat
 RADIUS = 1
 FITTED = 128  # pixels of the small picture whose models are fitted at once
-TILE = 128  # of the large picture: what is done to one at once fits a processor's cache
+TILE = 256  # of the large picture: larger ones leave the caches, threads wait at smaller ones
 # Models look RADIUS far, their average as far again, and enlarging one pixel more.
 REACH = 2 * RADIUS + 1
 WHOLE = 1e-9  # rounding of a whole factor

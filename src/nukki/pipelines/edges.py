@@ -24,7 +24,7 @@ from nukki.ops.discs import dilated
 from nukki.ops.grid import enlarge
 from nukki.ops.reduce import box_reduce
 from nukki.ops.refine import Guide, Refinement, make_guide, refine, settle
-from nukki.ops.tiles import each, tight_box, tile_boxes
+from nukki.ops.tiles import each, row_blocks, tight_box, tile_boxes
 from nukki.ops.trimap import BACKGROUND, FOREGROUND, UNKNOWN, keep_known
 from nukki.ops.upsampling import upsampled
 from nukki.pipelines.options import Edges
@@ -249,7 +249,9 @@ def _undecided(alpha: Alpha, trimap: Trimap, step: float) -> Trimap:
     small = np.where(alpha >= 0.5, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
     small[soft] = UNKNOWN
     said = trimaps.enlarged(small, step, trimap.shape[0], trimap.shape[1])
-    return np.where(trimap == UNKNOWN, said, trimap)
+    for rows in row_blocks(trimap.shape[0], trimap.shape[1]):
+        np.copyto(said[rows], trimap[rows], where=trimap[rows] != UNKNOWN)
+    return said
 
 
 def _unsettled(alpha: Alpha, step: float, height: int, width: int) -> Mask:
