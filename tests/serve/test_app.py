@@ -254,6 +254,50 @@ def test_what_is_wrong_is_said(client, photo, task, texts, files, status, code, 
     assert "Traceback" not in reply.body.decode()
 
 
+def drawn(*levels, height=48, width=64):
+    """A trimap: stripes of these levels."""
+    stripes = np.repeat(np.array(levels, np.uint8), -(-width // len(levels)))[:width]
+    return np.tile(stripes, (height, 1))
+
+
+BAD_TRIMAPS = [
+    (drawn(0, 128, 255, height=47), {}, 422, "bad_option", "photo's size"),
+    (drawn(0, 128), {}, 422, "bad_option", "white"),
+    (drawn(128, 255), {}, 422, "bad_option", "black"),
+    (np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1)), {}, 422, "bad_option", "soft"),
+    (np.dstack([drawn(0, 255), drawn(0, 0), drawn(255, 0)]), {}, 422, "bad_option", "grey"),
+    (b"no picture", {}, 415, "not_a_picture", "picture"),
+    (encoded(drawn(0, 128, 255))[:-30], {"allow_truncated": "true"}, 422, "bad_picture", "all"),
+    (drawn(0, 128, 255), {"subject": "people"}, 422, "bad_option", "leave one"),
+    (drawn(0, 128, 255), {"band": "2,4"}, 422, "bad_option", "leave one"),
+    (drawn(0, 128, 255), {"key": "green"}, 422, "bad_option", "leave one"),
+]
+
+
+@pytest.mark.parametrize(("trimap", "texts", "status", "code", "hint"), BAD_TRIMAPS)
+def test_what_is_wrong_with_a_trimap_is_said(client, photo, trimap, texts, status, code, hint):
+    server = client()
+    files = {"image": photo, "trimap": trimap if isinstance(trimap, bytes) else encoded(trimap)}
+    for task, more in (("remove", {}), ("replace", {"background": "white"})):
+        reply = server.post(f"/api/{task}", {**texts, **more}, files)
+        assert (reply.status, reply.code) == (status, code), reply.body
+        assert hint in reply.json["hint"] or hint in reply.json["error"]
+        assert set(reply.json) == {"error", "hint", "code"}
+
+
+def test_a_trimap_has_the_limits_of_the_photo_and_is_never_a_path(client, photo):
+    large = encoded(drawn(0, 128, 255, height=480, width=640))
+    reply = client(max_pixels=9000).post("/api/remove", {}, {"image": photo, "trimap": large})
+    assert (reply.status, reply.code) == (413, "too_many_pixels")
+    server = client()
+    assert server.post("/api/remove", {"trimap": "/etc/passwd"}, {"image": photo}).status == 422
+    for task in ("remove", "replace"):
+        body = server.get("/openapi.json").json["paths"][f"/api/{task}"]["post"]["requestBody"]
+        fields = body["content"]["multipart/form-data"]["schema"]["properties"]
+        assert fields["trimap"]["format"] == "binary"
+        assert "save_trimap" not in fields
+
+
 def test_a_network_that_is_not_here_or_unknown(client, networks, photo, monkeypatch):
     monkeypatch.setenv("NUKKI_OFFLINE", "1")
     ask = client().post
