@@ -117,6 +117,8 @@ def test_a_click_picks_and_checks_what_is_not_listed(panel):
     }  # fmt: skip
     where = np.frombuffer(panel.shown("map"), np.uint8).reshape(96, 128)
     assert where[70, 110] == 3
+    assert panel.say("undo")["undo"] is False  # a click is one step
+    assert panel.say("redo")["things"][2]["marks"] == ["cut"]
     panel.say("click", x=2, y=90, mark="cut")
     assert "nothing was found" in panel.error["message"]
     assert len(panel.cutter.things) == 3

@@ -340,9 +340,12 @@ class Cutter(anywidget.AnyWidget):
         """A click turns the box of what is listed there, or picks and checks what is not."""
         point, mark = Point(float(told["x"]), float(told["y"])), told["mark"]
         thing = self._job.at(point)
-        if thing is None:
-            thing = self.pick((point.x, point.y))
-        self._turn({"number": thing.number, "mark": mark, "on": None}, ())
+        if thing is not None:
+            self._turn({"number": thing.number, "mark": mark, "on": None}, ())
+            return
+        picked = self._job.pick([point], mark=mark)
+        self._send_map()
+        self._tell(f"{picked.number} was picked.")
 
     def _turn(self, told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
         number, mark, on = int(told["number"]), told["mark"], told["on"]

@@ -163,8 +163,10 @@ class Work:
             numbers.append(int(number))
         return frozenset(numbers)
 
-    def pick(self, points: Sequence[Point], box: Box | None = None) -> Instance:
-        """Add the thing that is shown to the list.
+    def pick(
+        self, points: Sequence[Point], box: Box | None = None, *, mark: Mark | None = None
+    ) -> Instance:
+        """Add the thing that is shown to the list, and check a box of it in the same step.
 
         Raises:
             InputError: If a place lies outside, or nothing is shown.
@@ -172,7 +174,11 @@ class Work:
         """
         number = max((one.number for one in self.things), default=0) + 1
         thing = replace(self._ask(points, box), number=number)
-        self._say(picked=(*self.state.picked, thing))
+        checked = dict(self.state.checked)
+        if mark is not None:
+            _one_of("mark", mark, MARKS)
+            checked[mark] = checked[mark] | {number}
+        self._say(picked=(*self.state.picked, thing), checked=checked)
         return thing
 
     def at(self, point: Point) -> Instance | None:

@@ -133,6 +133,12 @@ function render({ model, el }) {
     [canvas.width, canvas.height] = now.screen;
     picture.width = now.screen[0];
     picture.height = now.screen[1];
+    const side = Math.max(...now.size);
+    const most = Math.max(20, Math.ceil(side / 6));
+    if (Number(size.max) !== most) {
+      size.max = most;
+      size.value = Math.ceil(side / 40);
+    }
     rows(now.things);
     show();
   }
@@ -177,6 +183,7 @@ function render({ model, el }) {
     else {
       if (urls[content.show]) URL.revokeObjectURL(urls[content.show]);
       urls[content.show] = URL.createObjectURL(new Blob([data]));
+      if (content.show === "photo") spot = way = null;
     }
     if (told().size) show();
   }
