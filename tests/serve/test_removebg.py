@@ -194,6 +194,10 @@ def test_deep_and_transparent_pictures_are_made_smaller_too():
 def test_no_subject_is_an_error_there(client, bright, dark):
     reply = client().post(PATH, {}, {"image_file": dark})
     assert error_of(reply) == (400, "unknown_foreground")
+    assert "type=person" in reply.json["errors"][0]["detail"]
+    reply = client().post(PATH, {"type": "product"}, {"image_file": dark})
+    assert error_of(reply) == (400, "unknown_foreground")
+    assert "leave out type" in reply.json["errors"][0]["detail"]
 
 
 WRONG = [
@@ -207,6 +211,7 @@ WRONG = [
     ({"roi": "a b c d"}, "invalid_parameters"),
     ({"crop": "maybe"}, "invalid_parameters"),
     ({"crop": "true", "crop_margin": "60%"}, "invalid_parameters"),
+    ({"crop_margin": "60%"}, "invalid_parameters"),
     ({"crop": "true", "crop_margin": "1 2 3"}, "invalid_parameters"),
     ({"crop": "true", "scale": "50%"}, "invalid_parameters"),
     ({"scale": "5%"}, "invalid_parameters"),

@@ -190,7 +190,7 @@ def wish_of(values: Mapping[str, str]) -> Wish:
     megapixels = _MEGAPIXELS[_one_of(given, "size", _MEGAPIXELS, "preview")]
     kind = _one_of(given, "type", _SUBJECTS, "auto")
     crop = _truth(given, "crop")
-    scale, position = _scale(given), _position(given)
+    margin, scale, position = _margin(given), _scale(given), _position(given)
     if crop and (scale is not None or position is not None):
         raise _bad(said="crop goes with neither scale nor position", hint="leave out one of them")
     if scale is not None and position is None and given.get("position") != "original":
@@ -202,7 +202,7 @@ def wish_of(values: Mapping[str, str]) -> Wish:
         named=given.get("type_level") != "none",
         format=_FORMATS[_one_of(given, "format", _FORMATS, "auto")],
         roi=_roi(given),
-        margin=_margin(given) if crop else None,
+        margin=margin if crop else None,
         scale=scale,
         position=position,
         alpha=_one_of(given, "channels", ("rgba", "alpha"), "rgba") == "alpha",

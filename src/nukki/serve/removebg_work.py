@@ -61,7 +61,8 @@ def removebg(order: Order, call: Mapping[str, Any]) -> Answer:
     box = cut.box()
     if not cut.found or box is None:
         message = "Could not identify foreground in image."
-        raise Refusal(message, "nothing_found", hint="say what it is: type=person")
+        asked = "leave out type" if wish.type != "auto" else "say what it is: type=person"
+        raise Refusal(message, "nothing_found", hint=asked)
     made = _placed(cut, box, wish, behind)
     kind = wish.format
     if kind == "auto":
