@@ -79,7 +79,7 @@ def test_the_server_understands_the_command_lines():
     compose = (EXAMPLES / "docker" / "compose.yaml").read_text(encoding="utf-8")
     more = ast.literal_eval(re.search(r"command: (\[.*\])", compose)[1])
     args = parser().parse_args([*entry[1:], *more])
-    assert (args.host, args.max_pixels, args.queue) == ("0.0.0.0", 24_000_000, 8)
+    assert (args.host, args.max_pixels, args.queue) == ("0.0.0.0", 20_000_000, 8)
     assert args.key == "/run/secrets/keys"
 
 
@@ -92,7 +92,11 @@ def test_compose_gives_the_container_no_more_than_it_needs():
         'ports: ["127.0.0.1:7000:7000"]',
     ):
         assert f"    {line}\n" in compose
-    assert re.search(r"^    mem_limit: 1536m$", compose, re.MULTILINE)
+    limit = int(re.search(r"^    mem_limit: (\d+)m$", compose, re.MULTILINE)[1]) * 1_048_576
+    command = ast.literal_eval(re.search(r"command: (\[.*\])", compose)[1])
+    args = parser().parse_args(["serve", *command])
+    worker = 250_000_000 + 50 * args.max_pixels  # docs/serve.md: how large
+    assert worker + 80_000_000 + args.max_bytes * (args.workers + args.queue) < limit
     [dockerfile] = re.findall(r"dockerfile: (\S+)", compose)
     [context] = re.findall(r"context: (\S+)", compose)
     assert (EXAMPLES / "docker" / context / dockerfile).resolve().is_file()
