@@ -220,8 +220,8 @@ def test_a_photo_that_does_not_arrive_whole_is_refused(panel, photo):
 
 def test_what_is_no_photo_or_too_large_is_refused(panel, monkeypatch, photo):
     panel.say("check", number=1, mark="cut", on=True)
-    panel.say("upload", part=0, parts=1, buffers=[b"no picture"])
-    assert panel.error["hint"] is not None
+    panel.say("upload", part=0, parts=1, name="list.txt", buffers=[b"no picture"])
+    assert "`list.txt`" in panel.error["message"]
     monkeypatch.setattr(cutter, "_MOST_BYTES", 100)
     panel.say("upload", part=0, parts=1, buffers=[png_of(photo)])
     assert "MB" in panel.error["message"]

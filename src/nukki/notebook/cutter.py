@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -32,6 +33,14 @@ View: TypeAlias = Literal["photo", "preview", "cutout", "erased"]
 
 _STATIC = Path(__file__).parent / "static"
 _MOST_BYTES = 256 << 20  # of a photo that is sent from the browser
+
+
+class _Sent(io.BytesIO):
+    """A file from the browser; its name is for messages, nothing is opened by it."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
 
 
 class Cutter(anywidget.AnyWidget):
@@ -332,7 +341,7 @@ class Cutter(anywidget.AnyWidget):
             raise LimitExceeded(message, hint="put it beside the notebook: load('photo.jpg')")
         if part == parts - 1:
             whole, self._upload = b"".join(self._upload), []
-            self.load(whole)
+            self.load(_Sent(whole, str(told.get("name") or "the photo")))
         else:
             self._tell("Taking the photo …")
 

@@ -432,7 +432,7 @@ function render({ model, el }) {
     const bytes = await photo.arrayBuffer();
     const parts = Math.max(1, Math.ceil(bytes.byteLength / PART));
     for (let part = 0; part < parts; part++) {
-      ask({ do: "upload", part, parts }, [bytes.slice(part * PART, (part + 1) * PART)]);
+      ask({ do: "upload", name: photo.name, part, parts }, [bytes.slice(part * PART, (part + 1) * PART)]);
     }
   }
 
