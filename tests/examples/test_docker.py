@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from examples_loaded import EXAMPLES, ROOT
+from nukki.cli.arguments import options_from
 from nukki.cli.main import parser
+from nukki.serve.limits import ServeOptions
 
 FILES = ["docker/Dockerfile", "lambda/Dockerfile"]
 
@@ -94,9 +96,9 @@ def test_compose_gives_the_container_no_more_than_it_needs():
         assert f"    {line}\n" in compose
     limit = int(re.search(r"^    mem_limit: (\d+)m$", compose, re.MULTILINE)[1]) * 1_048_576
     command = ast.literal_eval(re.search(r"command: (\[.*\])", compose)[1])
-    args = parser().parse_args(["serve", *command])
-    worker = 250_000_000 + 50 * args.max_pixels  # docs/serve.md: how large
-    assert worker + 80_000_000 + args.max_bytes * (args.workers + args.queue) < limit
+    options = options_from(parser().parse_args(["serve", *command]), ServeOptions)
+    worker = 250_000_000 + 50 * options.max_pixels  # docs/serve.md: how large
+    assert worker * options.workers + 80_000_000 + options.budget < limit
     [dockerfile] = re.findall(r"dockerfile: (\S+)", compose)
     [context] = re.findall(r"context: (\S+)", compose)
     assert (EXAMPLES / "docker" / context / dockerfile).resolve().is_file()
