@@ -44,6 +44,7 @@ WIDE = 0.02  # of the longer side: how far hair and fur reach from the edge of a
 BANDS = ((0.0, 0.2), (0.12, 0.6), (0.22, 1.0))
 CORE = 0.3  # of a band's width, where it would leave nothing known of what is slim
 MAP_SAYS = 0.5  # a coarse map is soft at every edge: how much its softness counts
+FAR = 8  # pixels of a band from which on every second one is enough to say how soft it is
 NEAR = 16  # levels of grey within which a drawn trimap's value is meant to be one of the three
 STRAY = 0.02  # of the pixels of a drawn trimap, at most, lie between: the rims of its areas
 
@@ -69,10 +70,15 @@ def adaptive(alpha: Alpha, coarse: Alpha, radius: int) -> Trimap:
     inside = alpha >= 0.5
     doubt |= inside != (coarse >= 0.5)
     edge = doubt | _beside_border(inside)
-    softness = _mean_around(np.maximum(_softness(alpha), MAP_SAYS * _softness(coarse)), radius)
+    # How soft the surroundings are hardly differs from a pixel to the next.
+    every = 2 if radius >= FAR else 1
+    some = np.s_[::every, ::every]
+    softness = np.maximum(_softness(alpha[some]), MAP_SAYS * _softness(coarse[some]))
+    softness = _mean_around(softness, radius // every)
     unknown, slim = doubt, doubt
     for least, share in BANDS:
-        here = edge & (softness >= least)
+        soft = (softness >= least).repeat(every, axis=0).repeat(every, axis=1)
+        here = edge & soft[: alpha.shape[0], : alpha.shape[1]]
         unknown = unknown | dilated(here, max(LEAST_BAND, round(share * radius)))
         slim = slim | dilated(here, max(LEAST_BAND, round(CORE * share * radius)))
     # What is too thin to have a known pixel beside it keeps a core: an arm, a leg, a gap.
@@ -240,7 +246,9 @@ def _beside_border(inside: Mask) -> Mask:
 
 def _softness(alpha: Alpha) -> Alpha:
     """0 where alpha is sure, 1 at one half."""
-    return 4 * alpha * (1 - alpha)
+    softness = alpha * (1 - alpha)
+    softness *= 4
+    return softness
 
 
 def _mean_around(plane: Alpha, radius: int) -> Alpha:
