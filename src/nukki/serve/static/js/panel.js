@@ -61,6 +61,7 @@ function readBackground() {
 async function readPicture() {
   const [file] = $("picture").files;
   state.background.picture = file ?? null;
+  $("picture-name").textContent = file?.name ?? "";
   state.background.bitmap?.close();
   // What the browser cannot show, the server can still put behind.
   state.background.bitmap = file ? await createImageBitmap(file).catch(() => null) : null;

@@ -126,7 +126,7 @@ function place() {
     left: `${x + 0.5}px`, top: `${y + 0.5}px`, width: `${width * scale - 1}px`, height: `${height * scale - 1}px`,
   });
   $("before").style.clipPath = `inset(0 ${100 - split}% 0 0)`;
-  $("split").hidden = split === 0;
+  $("split").hidden = split === 0 || split === 100;
   $("split").style.left = `${x + (width * scale * split) / 100}px`;
   const percent = `${Math.round(100 * scale)}%`;
   $("zoom-now").textContent = percent;
