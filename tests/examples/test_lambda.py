@@ -327,6 +327,6 @@ def test_the_function_under_the_limits_of_a_runtime():
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert 100 < said.pop("peak") < 400  # MB
+    assert 100 < said.pop("peak") < 512  # MB, all networks together
     wrong = {name: code for name, (code, *_) in ERRORS.items()} | {"no-picture": 415}
     assert said == dict.fromkeys(EVENTS, 200) | wrong
