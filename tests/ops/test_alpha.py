@@ -21,6 +21,7 @@ from nukki.ops.alpha import (
     levels,
     quantise,
 )
+from nukki.ops.distance import nearest
 from nukki.types import Box
 
 STEPS = frozen(np.linspace(0, 1, 4001, dtype=np.float32)[None])
@@ -185,13 +186,31 @@ def dilated(alpha, radius):
     return result
 
 
-@pytest.mark.parametrize("radius", [0, 1, 2, 3, 5, 9])
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 5, 8, 9, 12])
 @pytest.mark.parametrize("shape", [(23, 31), (1, 40), (40, 1), (4, 4)])
 def test_growing_is_the_largest_value_in_a_disc(radius, shape):
     alpha = noise(*shape, seed=radius)
     grown = grow(alpha, radius)
     assert grown.dtype == np.float32
-    np.testing.assert_array_equal(grown, dilated_far(alpha, radius))
+    half_a_level = 0 if radius <= 8 else 0.5 / 255 + 1e-6
+    np.testing.assert_allclose(grown, dilated_far(alpha, radius), rtol=0, atol=half_a_level)
+
+
+@pytest.mark.parametrize("radius", [129, 150.5, 400])
+def test_large_radii_are_off_by_little_of_them(radius):
+    height, width = 500, 700
+    alpha = np.zeros((height, width), np.float32)
+    alpha[200:240, 100:160] = 1
+    alpha[30:34, 500:503] = 0.5
+    grown = grow(frozen(alpha), radius)
+    assert (grown >= alpha).all()
+    solid, _, _ = nearest(alpha == 1)
+    near, _, _ = nearest(alpha > 0)
+    slack = 3 * math.ceil(radius / 128)  # pixels of the plane averaged down
+    assert (grown[solid < radius - slack] == 1).all()
+    assert not grown[near > radius + slack].any()
+    shrunk = grow(frozen(1 - alpha), -radius)
+    np.testing.assert_allclose(shrunk, 1 - grown, atol=1e-6)
 
 
 def dilated_far(alpha, radius):

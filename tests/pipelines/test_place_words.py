@@ -85,7 +85,7 @@ def test_sizes_scales_and_lengths():
         ("outline", "-2,white", "above 0"),
         ("outline", "0,white", "above 0"),
         ("outline", "5%,white", "PIXELS,COLOUR"),
-        ("outline", "9000,white", "at most"),
+        ("outline", "1001,white", "at most 1000"),
         ("outline", "4,whitee", "a colour"),
         ("outline", (4, (1, 2, 300)), "a colour"),
         ("shadow", "hard", "none, drop, contact"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.ops.components import find_pieces
+from nukki.ops.discs import largest_within
 from nukki.ops.grid import enlarge
 from nukki.ops.tiles import tight_box
 from nukki.types import Alpha, Box
@@ -26,6 +27,7 @@ __all__ = [
 
 NEARLY_SOLID = 0.98  # a soft rim below this still belongs to what lies outside it
 NEARLY_GONE = 0.02
+EXACT, LARGE = 8, 128  # radii: see `grow`
 SPECK = 0.01  # pieces below this share of the largest one are specks
 
 
@@ -78,10 +80,17 @@ def grow(alpha: Alpha, pixels: float) -> Alpha:
     """Grow the subject by a disc of `pixels` radius; shrink it where `pixels` is negative.
 
     Grey dilation, so a soft edge stays as soft as it was. Parts of a pixel blend the two nearest
-    whole radii.
+    whole radii. Radii above 8 are exact within half a level of 255; above 128 it is done on the
+    plane averaged down, so that a hard edge gets as soft as a 128th of the radius.
     """
     if pixels < 0:
         return 1 - grow(1 - alpha, -pixels)
+    if pixels > LARGE:
+        height, width = alpha.shape
+        factor = math.ceil(pixels / LARGE)
+        small = enlarge(alpha, max(1, height // factor), max(1, width // factor))
+        grown = enlarge(grow(small, pixels / factor), height, width)
+        return np.maximum(grown, alpha)
     low = math.floor(pixels)
     share = np.float32(pixels - low)
     small = _dilate(alpha, low)
@@ -94,28 +103,10 @@ def _dilate(alpha: Alpha, radius: int) -> Alpha:
     """Largest value within a disc of `radius` pixels."""
     if radius == 0:
         return alpha.copy()
-    height, width = alpha.shape
-    result = alpha.copy()
-    for offset in range(min(radius, height - 1) + 1):
-        # + 0.5: pixels whose centres lie within half a pixel of the circle belong to it.
-        half = int(math.sqrt((radius + 0.5) ** 2 - offset * offset))
-        wide = _largest_along(alpha, min(half, width - 1))
-        np.maximum(result[offset:], wide[: height - offset], out=result[offset:])
-        np.maximum(result[: height - offset], wide[offset:], out=result[: height - offset])
-    return result
-
-
-def _largest_along(alpha: Alpha, reach: int) -> Alpha:
-    """Largest value among `reach` neighbours on each side in the row, by doubled windows."""
-    height, width = alpha.shape
-    padded = np.zeros((height, width + 2 * reach), np.float32)
-    padded[:, reach : reach + width] = alpha
-    window, size = 2 * reach + 1, 1
-    while size * 2 <= window:
-        padded = np.maximum(padded[:, :-size], padded[:, size:])
-        size *= 2
-    rest = window - size
-    return np.maximum(padded[:, :width], padded[:, rest : rest + width])
+    if radius <= EXACT:
+        return largest_within(alpha, radius)
+    # Bytes are quicker by more than the four times that they are smaller.
+    return largest_within(quantise(alpha), radius) * np.float32(1 / 255)
 
 
 def feather(alpha: Alpha, sigma: float, *, outwards: bool = False) -> Alpha:

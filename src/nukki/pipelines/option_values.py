@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from typing import Any
 
 from nukki.errors import InputError
 
@@ -45,16 +46,20 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise InputError(message, hint=f"choose {name}={allowed[0]!r}")
 
 
-def at_least(name: str, value: object, least: float, *, whole: bool = False) -> None:
-    """Refuse what is not a finite number of at least `least`; None stands for "not given"."""
+def at_least(
+    name: str, value: object, least: float, *, most: float = math.inf, whole: bool = False
+) -> None:
+    """Refuse what is not a finite number from `least` to `most`; None stands for "not given"."""
     kind = Integral if whole else Real
-    if value is None or (isinstance(value, kind) and _reaches(float(value), least)):
+    if value is None or (isinstance(value, kind) and _between(value, least, most)):
         return
-    number = "a whole number" if whole else "a finite number"
-    words = number if least == -math.inf else f"{number} of at least {least}"
+    words = f"{'a whole' if whole else 'a finite'} number of at least {least}"
+    if math.isfinite(most):
+        words += f" and at most {most}"
     message = f"`{name}` must be {words}, got {value}"
     raise InputError(message, hint=f"give {name} {words}")
 
 
-def _reaches(value: float, least: float) -> bool:
-    return value >= least and math.isfinite(value)
+def _between(value: Any, least: float, most: float) -> bool:
+    # Whole numbers have no bound, and floats have: compared as they are.
+    return bool(least <= value <= most) and math.isfinite(value)

@@ -7,8 +7,7 @@ imported here, so that `nukki --help` stays quick.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, Literal, TypedDict
 
@@ -36,6 +35,7 @@ Edges = Literal["none", "fast", "auto", "best"]
 KEYS = ("green", "blue", "auto")  # words that `key` and `despill` take besides colours
 Colours = Literal["estimate", "keep"]
 Hidden = Literal["zero", "keep", "bleed"]
+FARTHEST = 3000  # pixels: nobody sees farther a growth or a feather in a photo
 Flood = Literal["border", "all"]
 Changes = Literal["size", "colours", "place"]
 
@@ -48,6 +48,7 @@ def option(
     metavar: str | None = None,
     flags: tuple[str, ...] = (),
     changes: Changes | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Any:
     """A dataclass field with what a front end shows of it.
 
@@ -59,9 +60,10 @@ def option(
         flags: Further spellings on a command line, such as "-m".
         changes: What does not stay as in the photo where it is given: the result's size, the
             colours of solid pixels, or their place.
+        limits: The least and the largest number that it takes.
     """
     metadata = {"help": description, "choices": choices, "metavar": metavar, "flags": flags}
-    return field(default=default, metadata={**metadata, "changes": changes})
+    return field(default=default, metadata={**metadata, "changes": changes, "limits": limits})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,9 +192,14 @@ class RemoveOptions:
     drop_specks: bool = option(False, "drop small pieces away from the subject")
     largest: bool = option(False, "keep the largest piece only")
     grow: float = option(
-        0.0, "grow the subject by PX pixels; shrink it by negative ones", metavar="PX"
+        0.0,
+        "grow the subject by PX pixels; shrink it by negative ones",
+        metavar="PX",
+        limits=(-FARTHEST, FARTHEST),
     )
-    feather: float = option(0.0, "soften the edge: sigma of a Gaussian", metavar="PX")
+    feather: float = option(
+        0.0, "soften the edge: sigma of a Gaussian", metavar="PX", limits=(0, FARTHEST)
+    )
     feather_out: bool = option(False, "feather outwards only: the solid core stays solid")
     invert: bool = option(False, "keep what is behind the subject instead")
     colours: Colours = option(
@@ -217,9 +224,14 @@ class RemoveOptions:
         "sharpen the subject: strength, 0.5 is moderate",
         metavar="AMOUNT",
         changes="colours",
+        limits=(0, 100),
     )
     crop: int | None = option(
-        None, "crop to the subject with a margin of PX", metavar="PX", changes="size"
+        None,
+        "crop to the subject with a margin of PX",
+        metavar="PX",
+        changes="size",
+        limits=(0, 100_000),
     )
     background: str | None = option(
         None, "put this behind the subject: a colour, a picture file, blur", metavar="COLOUR|FILE"
@@ -238,10 +250,10 @@ class RemoveOptions:
             raise InputError(message, hint=hint)
         one_of("colours", self.colours, ("estimate", "keep"))
         one_of("hidden", self.hidden, ("zero", "keep", "bleed"))
-        at_least("feather", self.feather, 0)
-        at_least("sharpen", self.sharpen, 0)
-        at_least("crop", self.crop, 0, whole=True)
-        at_least("grow", self.grow, -math.inf)
+        for one in fields(self):
+            if (limits := one.metadata["limits"]) is not None:
+                whole = one.name == "crop"
+                at_least(one.name, getattr(self, one.name), limits[0], most=limits[1], whole=whole)
         if self.threshold is not None and not is_range(self.threshold):
             message = f"`threshold` must be 0 ≤ LOW < HIGH ≤ 1, got {self.threshold}"
             raise InputError(message, hint="try --threshold 0.1,0.9")

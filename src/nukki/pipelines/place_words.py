@@ -16,6 +16,7 @@ from nukki.ops.aims import Aim, Length, Word
 __all__ = ["LARGEST_SIDE", "length_of", "outline_of", "place_of", "scale_of", "size_of"]
 
 LARGEST_SIDE = 30_000
+WIDEST_OUTLINE = 1000
 _MOST_PIXELS = 200_000_000
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _ACROSS: dict[str, Word] = {"left": "start", "right": "end"}
@@ -154,8 +155,8 @@ def outline_of(value: object) -> tuple[float, tuple[int, int, int]]:
         message = f"`outline` must be PIXELS,COLOUR, got {value!r}"
         raise InputError(message, hint="write --outline 12,white")
     width = found[0]
-    if not 0 < width <= LARGEST_SIDE / 10:
-        message = f"`outline` must be above 0 and at most {LARGEST_SIDE // 10} pixels, got {value}"
+    if not 0 < width <= WIDEST_OUTLINE:
+        message = f"`outline` must be above 0 and at most {WIDEST_OUTLINE} pixels, got {value}"
         raise InputError(message, hint="leave it out for none, or write --outline 12,white")
     if isinstance(colour, str):
         return width, parse_colour(colour, "outline")

@@ -46,6 +46,7 @@ class Field:
         default: The option's default; None where there is none.
         choices: The words that it takes, where it takes words.
         words: Words besides numbers: "auto".
+        limits: The least and the largest number that it takes, where the option says so.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Field:
     default: Any = None
     choices: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
 
     @property
     def is_part(self) -> bool:
@@ -83,8 +85,9 @@ class Field:
             schema |= {"type": "string", "enum": list(self.choices)}
         elif self.kind in ("integer", "number"):
             plain: dict[str, Any] = {"type": self.kind}
-            if self.kind == "number":
-                plain |= {"minimum": -_LARGEST, "maximum": _LARGEST}
+            if self.limits or self.kind == "number":
+                least, most = self.limits or (-_LARGEST, _LARGEST)
+                plain |= {"minimum": least, "maximum": most}
             words = {"type": "string", "enum": list(self.words)}
             schema |= {"oneOf": [plain, words]} if self.words else plain
         elif self.kind == "pair":
@@ -163,6 +166,7 @@ def _field(one: DataField[Any], hint: Any, metavar: str) -> Field:
         default=one.default,
         choices=tuple(choices),
         words=tuple(words),
+        limits=data.get("limits"),
     )
 
 
