@@ -192,8 +192,8 @@ def test_growing_is_the_largest_value_in_a_disc(radius, shape):
     alpha = noise(*shape, seed=radius)
     grown = grow(alpha, radius)
     assert grown.dtype == np.float32
-    half_a_level = 0 if radius <= 8 else 0.5 / 255 + 1e-6
-    np.testing.assert_allclose(grown, dilated_far(alpha, radius), rtol=0, atol=half_a_level)
+    rounding = 0 if radius <= 8 else 1 / 65535
+    np.testing.assert_allclose(grown, dilated_far(alpha, radius), rtol=0, atol=rounding)
 
 
 @pytest.mark.parametrize("radius", [129, 150.5, 400])
@@ -206,7 +206,7 @@ def test_large_radii_are_off_by_little_of_them(radius):
     assert (grown >= alpha).all()
     solid, _, _ = nearest(alpha == 1)
     near, _, _ = nearest(alpha > 0)
-    slack = 3 * math.ceil(radius / 128)  # pixels of the plane averaged down
+    slack = 4 * math.ceil(radius / 128)  # pixels of the plane averaged down
     assert (grown[solid < radius - slack] == 1).all()
     assert not grown[near > radius + slack].any()
     shrunk = grow(frozen(1 - alpha), -radius)
@@ -238,7 +238,7 @@ def test_growing_against_scikit_image():
 def test_growing_is_monotone(pixels, more, seed):
     alpha = noise(18, 15, seed)
     less, much = grow(alpha, pixels), grow(alpha, pixels + more)
-    assert (much >= less - 1e-6).all()
+    assert (much >= less - 2e-5).all()
     assert less.shape == alpha.shape
     assert less.min() >= 0
     assert less.max() <= 1 + 1e-6
