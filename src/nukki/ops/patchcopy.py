@@ -25,7 +25,9 @@ from nukki.types import RGB8, Mask
 __all__ = ["Shifts", "copied", "shifts", "votes"]
 
 _USUAL = 75  # percentile of the costs that is a usual one
-_SHARP = 4  # more makes good matches count more beside usual ones
+# More makes good matches count more beside usual ones. Where little is to be seen all matches are
+# good: if they counted much more, holes would become smooth.
+_SHARP = 0.3
 _BLOCK = 1 << 13  # pixels in one piece of work
 _BESIDE, _CLEAR = (
     16,
@@ -38,7 +40,7 @@ _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
 def votes(level: Level, field: Field) -> NDArray[np.float32]:
     """(m, 5): what a field's patches say about each pixel of the hole, on average.
 
-    A patch counts by how good its match is, `exp(-cost / usual cost)`.
+    A patch counts a little more where its match is good, `exp(-_SHARP · cost / (2 · usual cost))`.
     """
     usual = max(float(np.percentile(field.cost, _USUAL)), 1.0)
     weight = np.exp(field.cost * np.float32(-_SHARP / (2 * usual))) + np.float32(1e-6)

@@ -64,9 +64,8 @@ def complete(
     result = image.copy()
     for number, box in enumerate(parts(hole, usable=~(hole | banned))):
         where = box.slices()
-        crop = Scene(
-            image[where], hole[where], banned[where], None if guide is None else guide[where]
-        )
+        part = None if guide is None else guide[where]
+        crop = Scene(image[where], hole[where], banned[where], part, max(hole.shape))
         random = np.random.default_rng([seed, number])
         result[where] = _completed(crop, random, threads)
     return result

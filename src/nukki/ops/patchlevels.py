@@ -28,8 +28,9 @@ _AREA = 1500  # and so is its area
 _LEAST = 200  # patches that may be copied, at the smallest size
 # How much the way counts over which a patch is copied, down and across: as differences of bytes in
 # a whole patch if it were copied from one end of the picture to the other. Along the horizon
-# things are alike, up and down they are not.
-_PULL = (0.5 * 255 * PATCH, 0.2 * 255 * PATCH)
+# things are alike, up and down they are not: else a street would rise behind who stood on it.
+_PULL = (1.0 * 255 * PATCH, 0.2 * 255 * PATCH)
+_GUIDED = 0.5  # of that, down: a guide knows better what stands where
 _TRUST = np.float32(1)  # of a guide's means and slopes, beside those of what was found so far
 
 
@@ -43,12 +44,15 @@ class Scene:
         hole: (H, W) bool, what is to be filled.
         banned: (H, W) bool, what must not be copied.
         guide: (H, W, 3) uint8, what the hole should look like from afar, or None.
+        span: The longer side of the photo of which this is a part, in pixels of this size; 0 for
+            its own.
     """
 
     pixels: NDArray[np.uint8]
     hole: Mask
     banned: Mask
     guide: RGB8 | None = None
+    span: float = 0.0
 
     def reduced(self, factor: int) -> Scene:
         """The scene in blocks; those that touch hole or ban belong to it, so nothing gets out."""
@@ -59,6 +63,7 @@ class Scene:
             _any(self.hole, factor),
             _any(self.banned, factor),
             None if self.guide is None else np.asarray(box_reduce(self.guide, factor), np.uint8),
+            self.span / factor,
         )
 
     def guided(self) -> RGB8:
@@ -76,7 +81,9 @@ class Scene:
     @property
     def pull(self) -> tuple[float, float]:
         """What a pixel of distance between a patch and its copy counts, down and across."""
-        return _PULL[0] / max(self.hole.shape), _PULL[1] / max(self.hole.shape)
+        down = _PULL[0] if self.guide is None else _GUIDED * _PULL[0]
+        span = max(self.span, *self.hole.shape)
+        return down / span, _PULL[1] / span
 
 
 def roughness(image: RGB8, hole: Mask) -> NDArray[np.uint8]:
