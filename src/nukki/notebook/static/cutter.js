@@ -84,7 +84,7 @@ function render({ model, el }) {
   const onward = button("Go on with this", () => ask({ do: "go-on" }));
   const save = button("Download PNG", () => ask({ do: "download" }));
 
-  const picture = make("img", { alt: "", draggable: false });
+  const picture = make("img", { className: "nukki-checks", alt: "", draggable: false });
   const canvas = make("canvas", { attributes: { "aria-hidden": "true" } });
   const ring = make("div", { className: "nukki-spot", hidden: true });
   const helpName = `nukki-help-${panel}`;
@@ -230,7 +230,6 @@ function render({ model, el }) {
     const { view } = told();
     const url = urls[view] ?? urls.photo;
     if (url && picture.src !== url) picture.src = url;
-    picture.classList.toggle("nukki-checks", view === "cutout");
     picture.alt = VIEWS.find(([name]) => name === view)?.[1] ?? "";
     draw();
     place();
