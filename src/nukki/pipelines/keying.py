@@ -38,6 +38,7 @@ STRONG = 0.25  # a difference from the screen that is a thing, network or not ..
 HUED = 0.06  # ... or in chroma
 SUBJECT_SHARE = 0.0005  # of the picture; less is dirt
 PAPER = 0.5  # of the border must be paper
+PERHAPS = 0.7  # of the border of one colour: worth a closer look for a hint
 TILE = 512
 
 
@@ -111,6 +112,11 @@ def colour_alone(picture: Picture, options: RemoveOptions) -> bool:
 
 def screen_hint(guide: Guide) -> str:
     """What a user may want to know of a picture before a screen; empty of all others."""
+    # Most pictures are before no screen, and every third pixel says so in a ninth of the time.
+    some = np.ascontiguousarray(guide.planes[:, ::3, ::3])
+    rough = look_at_border(Guide(some, 3 * guide.factor))
+    if rough.share < PERHAPS or not rough.coloured:
+        return ""
     border = look_at_border(guide)
     if not (border.uniform and border.coloured):
         return ""
