@@ -268,6 +268,28 @@ def test_masks_that_do_not_fit_are_exit_code_2(nukki, photos, words, place, make
     assert said in err
 
 
+@pytest.mark.parametrize("hole", ["corners", "borders", "pixel", "column"])
+def test_holes_at_the_rim_and_small_ones_are_filled_by_patches(nukki, photos, hole):
+    """Exactly the mask changes, wherever it lies."""
+    photos("a.png")
+    before = images.read("a.png").pixels
+    mask = np.zeros(before.shape[:2], np.uint8)
+    if hole == "corners":
+        mask[:4, :5] = mask[-4:, -5:] = 255
+    elif hole == "borders":
+        mask[:3] = mask[-3:] = mask[:, :3] = mask[:, -3:] = 255
+    elif hole == "pixel":
+        mask[7, 9] = 255
+    else:
+        mask[:, 0] = 255
+    Image.fromarray(mask).save("m.png")
+    words = ("--mask", "m.png", "--grow", "0", "--fill", "patch", "--save-mask", "touched.png")
+    assert nukki("erase", "a.png", *words, "-o", "b.png", "--quiet") == 0
+    after, touched = images.read("b.png").pixels, np.asarray(Image.open("touched.png"))
+    np.testing.assert_array_equal(touched, mask)
+    np.testing.assert_array_equal(after[mask == 0], before[mask == 0])
+
+
 @pytest.mark.parametrize("covered", [False, True])
 def test_a_photo_of_one_pixel(nukki, words, place, covered, capsys):
     Image.new("RGB", (1, 1), (9, 9, 9)).save("a.png")
