@@ -40,12 +40,12 @@ def words_of(name):
 
 def test_script_and_python_speak_of_the_same():
     pytest.importorskip("anywidget")
-    from nukki.notebook import cutter
+    from nukki.notebook import cutter, hearing
     from nukki.notebook.screen import PAINTS
     from nukki.notebook.strokes import Kind
     from nukki.notebook.work import MARKS
 
-    assert set(re.findall(r'\bdo: "([\w-]+)"', SCRIPT)) | {"redo", "undo"} == set(cutter._ACTIONS)
+    assert set(re.findall(r'\bdo: "([\w-]+)"', SCRIPT)) | {"redo", "undo"} == set(hearing.ACTIONS)
     assert words_of("MARKS") == MARKS
     assert words_of("BRUSHES") == get_args(Kind) == tuple(PAINTS)
     assert words_of("VIEWS") == get_args(cutter.View)

@@ -12,7 +12,7 @@ from PIL import Image
 pytest.importorskip("anywidget")
 
 import nukki
-from nukki.notebook import Cutter, cutter
+from nukki.notebook import Cutter, hearing
 from nukki.notebook.screen import LONGEST, PAINTS, map_of, size_of
 from nukki.ops.segments import segment_of
 from nukki.types import Box
@@ -162,6 +162,37 @@ def test_every_view_is_what_the_library_gives(panel, view):
         assert np.median(error) < 8  # JPEG
 
 
+def test_what_is_shown_is_what_is_checked(panel):
+    """By hand the cut-out and what would go stay in sight; what took long to make does not."""
+    panel.say("look", view="cutout")
+    told = panel.say("check", number=1, mark="cut", on=True)
+    assert told["view"] == "cutout"
+    assert (pixels_of(panel.shown("cutout")) == panel.cutter.cutout.rgba()).all()
+    before = panel.cutter.cutout
+    panel.say("undo")
+    assert panel.cutter.cutout is not before
+    assert (pixels_of(panel.shown("cutout")) == panel.cutter.cutout.rgba()).all()
+    panel.say("check", number=1, mark="erase", on=True)
+    panel.say("look", view="preview")
+    assert panel.say("check", number=2, mark="erase", on=True)["view"] == "preview"
+    assert panel.shown("preview")
+    panel.say("check", number=2, mark="erase", on=False)
+    told = panel.say("check", number=1, mark="erase", on=False)
+    assert (told["view"], told["error"]) == ("photo", None)  # nothing goes any more
+    panel.say("check", number=1, mark="erase", on=True)
+    panel.say("look", view="erased")
+    assert panel.say("check", number=2, mark="erase", on=True)["view"] == "photo"
+
+
+def test_from_python_the_panel_goes_back_to_the_photo(panel, world):
+    panel.cutter.cut_out()
+    assert panel.told["view"] == "cutout"
+    looked = dict(world.looked)
+    panel.cutter.check(1, "cut")
+    assert panel.told["view"] == "photo"
+    assert world.looked == looked  # nothing is made that nobody asked for
+
+
 def test_errors_are_told_and_the_view_stays(panel):
     told = panel.say("look", view="erased")
     assert "nothing is to be erased" in told["error"]["message"]
@@ -222,7 +253,7 @@ def test_what_is_no_photo_or_too_large_is_refused(panel, monkeypatch, photo):
     panel.say("check", number=1, mark="cut", on=True)
     panel.say("upload", part=0, parts=1, name="list.txt", buffers=[b"no picture"])
     assert "`list.txt`" in panel.error["message"]
-    monkeypatch.setattr(cutter, "_MOST_BYTES", 100)
+    monkeypatch.setattr(hearing, "MOST_BYTES", 100)
     panel.say("upload", part=0, parts=1, buffers=[png_of(photo)])
     assert "MB" in panel.error["message"]
     assert panel.cutter._upload == []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -13,9 +12,10 @@ import traitlets
 from numpy.typing import NDArray
 
 from nukki import api
-from nukki.errors import InputError, LimitExceeded, NukkiError
+from nukki.errors import InputError, NukkiError
 from nukki.io.encode import encode
 from nukki.io.images import Picture
+from nukki.notebook.hearing import hear
 from nukki.notebook.screen import map_of, painted_map, photo_of, picture_of, state_of
 from nukki.notebook.strokes import Kind
 from nukki.notebook.wishes import as_picture, erase_options, places, plain, remove_options
@@ -32,15 +32,6 @@ __all__ = ["Cutter"]
 View: TypeAlias = Literal["photo", "preview", "cutout", "erased"]
 
 _STATIC = Path(__file__).parent / "static"
-_MOST_BYTES = 256 << 20  # of a photo that is sent from the browser
-
-
-class _Sent(io.BytesIO):
-    """A file from the browser; its name is for messages, nothing is opened by it."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name = name
 
 
 class Cutter(anywidget.AnyWidget):
@@ -93,6 +84,7 @@ class Cutter(anywidget.AnyWidget):
         self._answered = 0
         self._error: NukkiError | None = None
         self._status = ""
+        self._by_hand = False
         self._upload: list[bytes] = []
         super().__init__()
         self.on_msg(self._hear)
@@ -156,7 +148,7 @@ class Cutter(anywidget.AnyWidget):
         """
         thing = self._job.pick(places(points), None if box is None else box_of(box))
         self._send_map()
-        self._tell(f"{thing.number} was picked.")
+        self._changed(f"{thing.number} was picked.")
         return thing
 
     # --- check boxes and brushes
@@ -173,7 +165,7 @@ class Cutter(anywidget.AnyWidget):
             NothingFound: If the choice means nothing in the photo.
         """
         self._job.check(who, mark)
-        self._tell()
+        self._changed()
 
     def uncheck(self, who: Who, mark: Mark | None = None) -> None:
         """Clear a box of things, or all their boxes.
@@ -183,7 +175,7 @@ class Cutter(anywidget.AnyWidget):
         """
         for one in ("cut", "erase", "keep") if mark is None else (mark,):
             self._job.check(who, one, on=False)
-        self._tell()
+        self._changed()
 
     def checked(self, mark: Mark = "cut") -> tuple[int, ...]:
         """Numbers of the things that have a mark."""
@@ -212,21 +204,21 @@ class Cutter(anywidget.AnyWidget):
         stroke = self._job.brush(points, kind, size=size, snap=snap)
         self._send_paint()
         drawn = snap and not stroke.snapped
-        self._tell("No edge to snap to: the stroke counts as it was drawn." if drawn else "")
+        self._changed("No edge to snap to: the stroke counts as it was drawn." if drawn else "")
 
     def undo(self) -> None:
         """Take back the last check, stroke or pick, if there is one."""
         if self._job.undo():
             self._send_map()
             self._send_paint()
-        self._tell()
+        self._changed()
 
     def redo(self) -> None:
         """Do again what was undone, if there is anything."""
         if self._job.redo():
             self._send_map()
             self._send_paint()
-        self._tell()
+        self._changed()
 
     # --- results
 
@@ -300,94 +292,25 @@ class Cutter(anywidget.AnyWidget):
     # --- the browser
 
     def _hear(self, _widget: Any, content: Any, buffers: Sequence[Any] = ()) -> None:
-        """What the browser says: an action by name and its values.
-
-        Errors are shown there: in a notebook, what a callback raises is seen by nobody.
-        """
-        told = content if isinstance(content, Mapping) else {}
-        act = _ACTIONS.get(str(told.get("do")))
-        if act is None:
-            return
-        number = told.get("id")
-        self._answered = number if isinstance(number, int) else self._answered
+        """What the browser says."""
+        self._by_hand = True
         try:
-            act(self, told, [bytes(one) for one in buffers])
-        except NukkiError as error:
-            self._tell(error=error)
-        except (KeyError, TypeError, ValueError) as error:
-            message = f"`{told.get('do')}` was asked for in a way that is not understood: {error}"
-            self._tell(error=InputError(message, hint="run the cell again"))
+            hear(self, content, buffers)
+        finally:
+            self._by_hand = False
 
-    def _send_all(self, _told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        """For a panel that is new."""
-        if self._work is not None:
-            self._send_photo()
-            self._send_paint()
+    def _changed(self, status: str = "") -> None:
+        """What is shown is no longer what is checked: the photo is, with everything on it.
+
+        Who works by hand goes on looking at the same, which is made anew where that is quick.
+        """
+        if self._view == "erased" or not self._by_hand:
+            self._view = "photo"
+        try:
             self._send_view()
-        self._tell(self._status, self._error)
-
-    def _take_part(self, told: Mapping[str, Any], buffers: Sequence[bytes]) -> None:
-        """A part of a photo that is sent: no message may be large."""
-        part, parts = int(told["part"]), int(told["parts"])
-        if part == 0:
-            self._upload = []
-        if part != len(self._upload) or not buffers:
-            message = "the photo did not arrive whole"
-            raise InputError(message, hint="choose it again")
-        self._upload.append(buffers[0])
-        if sum(map(len, self._upload)) > _MOST_BYTES:
-            self._upload = []
-            message = f"the photo has more than {_MOST_BYTES >> 20} MB"
-            raise LimitExceeded(message, hint="put it beside the notebook: load('photo.jpg')")
-        if part == parts - 1:
-            whole, self._upload = b"".join(self._upload), []
-            self.load(_Sent(whole, str(told.get("name") or "the photo")))
-        else:
-            self._tell("Taking the photo …")
-
-    def _click(self, told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        """A click turns the box of what is listed there, or picks and checks what is not."""
-        point, mark = Point(float(told["x"]), float(told["y"])), told["mark"]
-        thing = self._job.at(point)
-        if thing is not None:
-            self._turn({"number": thing.number, "mark": mark, "on": None}, ())
-            return
-        picked = self._job.pick([point], mark=mark)
-        self._send_map()
-        self._tell(f"{picked.number} was picked.")
-
-    def _turn(self, told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        number, mark, on = int(told["number"]), told["mark"], told["on"]
-        if on is None:
-            on = number not in self.checked(mark)
-        if on:
-            self.check(number, mark)
-        else:
-            self.uncheck(number, mark)
-
-    def _paint(self, told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        points = [(float(x), float(y)) for x, y in told["points"]]
-        self.brush(points, told["kind"], size=float(told["size"]), snap=bool(told["snap"]))
-        if self._view == "cutout":
-            self._send_view()
-
-    def _look(self, told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        """Show one of the pictures, made as it is checked and painted now."""
-        makers = {"cutout": self.cut_out, "erased": self.erase, "preview": self.preview}
-        view = told["view"]
-        if view == "photo":
-            self._show("photo", "")
-        else:
-            makers[view]()
-
-    def _go_on(self, _told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        """Take the erased photo as the photo."""
-        self.load(self.erased)
-
-    def _download(self, _told: Mapping[str, Any], _buffers: Sequence[bytes]) -> None:
-        result = self.result
-        self.send({"file": f"{self._made}.png"}, [result.encode("png")])
-        self._tell("Saved by the browser.")
+        except NukkiError:
+            self._view = "photo"  # nothing is checked any more that it could be made of
+        self._tell(status)
 
     def _show(self, view: View, status: str) -> None:
         self._view = view
@@ -432,17 +355,3 @@ class Cutter(anywidget.AnyWidget):
             "error": None if error is None else {"message": str(error), "hint": error.hint or ""},
         }
         self._told = said | ({} if self._work is None else state_of(self._work))
-
-
-_ACTIONS = {
-    "ready": Cutter._send_all,
-    "upload": Cutter._take_part,
-    "check": Cutter._turn,
-    "click": Cutter._click,
-    "brush": Cutter._paint,
-    "undo": lambda self, _told, _buffers: self.undo(),
-    "redo": lambda self, _told, _buffers: self.redo(),
-    "look": Cutter._look,
-    "go-on": Cutter._go_on,
-    "download": Cutter._download,
-}
