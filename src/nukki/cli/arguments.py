@@ -13,6 +13,7 @@ import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
+from functools import cache
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 __all__ = [
@@ -56,6 +57,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: unknown option `{word}`\nhint: {hint}\n")
 
 
+_hints = cache(get_type_hints)
+
+
 def add_options(parser: argparse.ArgumentParser, options: type[Any]) -> None:
     """Add a flag for every field of a dataclass of options.
 
@@ -65,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser, options: type[Any]) -> None:
     """
     description = (options.__doc__ or options.__name__).partition(".")[0]
     group = parser.add_argument_group(description.strip().lower())
-    hints = get_type_hints(options)
+    hints = _hints(options)  # type: ignore[arg-type]  # a class can be hashed
     for field in fields(options):
         _add(group, field, hints[field.name])
 

@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from nukki.errors import CardError, InputError
@@ -15,6 +16,7 @@ __all__ = ["Reader"]
 
 _T = TypeVar("_T")
 _HUGE = 1e30
+_hints = cache(typing.get_type_hints)
 
 
 class Reader:
@@ -42,7 +44,7 @@ class Reader:
         for key in table:
             if key not in known:
                 raise self._unknown(prefix, key, list(known))
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]  # a class can be hashed
         values: dict[str, Any] = {}
         for name, field in known.items():
             if name in table:

@@ -2,6 +2,10 @@
 
 import { words } from "./shot.js";
 
+// So that no line of a thing that goes is left: how much more goes where it is soft, and the alpha
+// below which nothing stays of it.
+const [RIM, FAINT] = [1.25, 64];
+
 /** A stroke of a round brush: how much of each pixel it covers, 0 to 255. */
 export class Stroke {
   constructor(width, height, radius) {
@@ -89,7 +93,9 @@ export class CutPainter {
           if (wanted > alpha) now[n] = fresh[n];
           live[4 * n + 3] = wanted;
         } else {
-          live[4 * n + 3] = Math.round(alpha * (1 - strength));
+          // Shares of a pixel add up: on a common rim what goes is all that was there.
+          const left = own ? alpha - 255 * Math.min(1, RIM * strength) : alpha * (1 - strength);
+          live[4 * n + 3] = own && strength > 0.1 && left < FAINT * share ? 0 : Math.round(left);
           if (!live[4 * n + 3]) now[n] = 0; // nothing of what is gone stays in the file
         }
       }
