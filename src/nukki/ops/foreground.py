@@ -81,12 +81,14 @@ def estimate_foreground(
     def finish(tile: Box) -> None:
         for part in tile_boxes(tile.height, tile.width, TILE // 2):
             part = part.moved(tile.left, tile.top)
-            box = tight_box(_soft(alpha, part, half), part)
+            soft = _soft(alpha, part, half)
+            box = tight_box(soft, part)
             if box is not None:
+                where = box.moved(-part.left, -part.top).slices()
+                # A solid pixel's colours come out as they are: so do those of what is gone.
+                cover = np.where(soft[where], alpha[box.slices()], np.float32(1))
                 near = magnified(both, guide.factor, box)
-                colours = _mixed_out(pixels[box.slices()], alpha[box.slices()], near)
-                soft = _soft(alpha, box, half)
-                np.copyto(result[box.slices()], colours, where=soft[..., None], casting="unsafe")
+                result[box.slices()] = _mixed_out(pixels[box.slices()], cover, near)
 
     each(finish, todo, threads)
     return result
@@ -176,7 +178,7 @@ def _squares(cover: Alpha) -> tuple[Places, Places]:
     return down, right
 
 
-def _mixed_out(pixels: Pixels, alpha: Alpha, near: Planes) -> NDArray[np.float32]:
+def _mixed_out(pixels: Pixels, alpha: Alpha, near: Planes) -> Pixels:
     """The closed solution once more, at full size, where the enlarged colours are the neighbours.
 
     Args:
@@ -185,7 +187,7 @@ def _mixed_out(pixels: Pixels, alpha: Alpha, near: Planes) -> NDArray[np.float32
         near: (6, h, w), F and B; they are lost.
 
     Returns:
-        (h, w, 3), F in levels of the pixels, rounded.
+        (h, w, 3), F like the pixels; the very pixels where alpha is 1.
     """
     top = np.iinfo(pixels.dtype).max
     rest = 1 - alpha
@@ -199,7 +201,8 @@ def _mixed_out(pixels: Pixels, alpha: Alpha, near: Planes) -> NDArray[np.float32
     colours += front
     np.clip(colours, 0, 1, out=colours)
     colours *= top
-    return np.rint(colours, out=colours).transpose(1, 2, 0)
+    np.rint(colours, out=colours)
+    return np.asarray(colours.astype(pixels.dtype).transpose(1, 2, 0))
 
 
 def _shrunk(planes: Planes, factor: int) -> Planes:
