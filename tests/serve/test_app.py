@@ -57,7 +57,7 @@ def test_a_cut_out_has_the_bytes_of_the_library(client, networks, photo):
 
 OPTIONS = [
     ({"edges": "none"}, {"edges": "none"}),
-    ({"threshold": "0.2,0.8"}, {"threshold": (0.2, 0.8)}),
+    ({"edges": "none", "threshold": "0.2,1"}, {"edges": "none", "threshold": (0.2, 1.0)}),
     ({"binary": "true", "grow": "-1.5"}, {"binary": True, "grow": -1.5}),
     ({"feather": "2", "feather_out": "on"}, {"feather": 2.0, "feather_out": True}),
     ({"crop": "3", "hidden": "keep"}, {"crop": 3, "hidden": "keep"}),
