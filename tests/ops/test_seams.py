@@ -38,6 +38,26 @@ def test_a_feather_is_1_inside_and_0_beyond_its_width(width):
         assert 0 < alpha[20, 36] < alpha[20, 35]
 
 
+@given(data=st.data())
+def test_a_feather_falls_with_the_distance_from_the_hole(data):
+    """Exactly the smooth step of the distance, computed pixel by pixel."""
+    shape = data.draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+    places = data.draw(st.lists(st.tuples(st.integers(0, 23), st.integers(0, 23)), max_size=5))
+    hole = np.zeros(shape, np.bool_)
+    for row, column in places:
+        hole[row % shape[0], column % shape[1]] = True
+    width = data.draw(st.integers(1, FEATHER))
+    if not hole.any():
+        return
+    rows, columns = np.nonzero(hole)
+    y, x = np.indices(shape)
+    away = np.sqrt(((y[..., None] - rows) ** 2 + (x[..., None] - columns) ** 2).min(axis=-1))
+    share = np.clip(1 - away / (width + 1), 0, 1)
+    np.testing.assert_allclose(
+        feathered(frozen(hole), width), share * share * (3 - 2 * share), atol=1e-5
+    )
+
+
 def test_no_hole_no_feather():
     assert not feathered(block(rows=slice(0, 0)), 5).any()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from nukki.ops.alpha import gaussian
-from nukki.ops.distance import nearest
 from nukki.ops.poisson import Seams
 from nukki.ops.tiles import tight_box
 from nukki.types import RGB8, Alpha, Box, Mask
@@ -34,11 +33,31 @@ def feathered(hole: Mask, width: float) -> Alpha:
     if box is None or reach <= 0:
         return result
     where = box.grown(FEATHER + 1, *hole.shape).slices()
-    away = nearest(hole[where])[0].astype(np.float32)
+    away = _away(hole[where])
     share = np.clip(1 - away / np.float32(reach + 1), 0, 1)
     smooth = share * share * (3 - 2 * share)
     result[where] = np.where(away < reach + 1, smooth, np.float32(0))
     return result
+
+
+def _away(hole: Mask) -> Alpha:
+    """(h, w) float32: how far it is to the hole, in pixels, as far as that is within a feather.
+
+    Of each row first, then over the rows within reach: only what is near a hole is asked for.
+    """
+    far = FEATHER + 2
+    columns = np.arange(hole.shape[1], dtype=np.int32)
+    before = np.maximum.accumulate(np.where(hole, columns, -far), axis=1)
+    behind = np.where(hole, columns, hole.shape[1] + far)[:, ::-1]
+    behind = np.minimum.accumulate(behind, axis=1)[:, ::-1]
+    along = np.minimum(np.minimum(columns - before, behind - columns), far)
+    along = (along * along).astype(np.int16)
+    result = along.copy()
+    for step in range(1, min(far, len(hole))):
+        down = np.int16(step * step)
+        np.minimum(result[step:], along[:-step] + down, out=result[step:])
+        np.minimum(result[:-step], along[step:] + down, out=result[:-step])
+    return np.sqrt(result.astype(np.float32))
 
 
 def edge_width(image: RGB8, where: Mask) -> float:
