@@ -165,6 +165,9 @@ def test_a_picked_thing_is_cut_with_its_soft_edge(cutter, photo):
     cutter.check(1, "cut")
     both = np.maximum(nukki.remove(photo, subject="1").alpha, thing.alpha)
     assert np.abs(cutter.cutout.alpha - both).max() < 1e-6
+    own, part = thing.cut().foreground, STONE
+    assert (cutter.cutout.foreground[part] == own[part]).all()  # in its soft edge as well
+    assert not (own[part] == photo.pixels[part]).all()
     solid = both == 1
     assert (cutter.result.pixels[solid] == photo.pixels[solid]).all()
 
@@ -303,6 +306,21 @@ def test_what_is_unmarked_keeps_its_pixels(cutter, photo):
     assert (cutter.erased.pixels[50, 25] == photo.pixels[50, 25]).all()
     cutter.brush([(25, 50)], "mark", size=2, snap=False)
     assert cutter.hole[50, 25]
+
+
+def test_what_is_unmarked_gets_nothing_of_the_soft_rim(world, photo):
+    """Around a hole that grows by itself the filling goes over into the photo."""
+    cutter = Cutter(photo, erase={"shadow": "never"}, threads=1)
+    cutter.check(1, "erase")
+    rim = cutter.erased.hole & ~cutter.hole
+    assert rim.any()
+    cutter.brush([(10, 10), (45, 10)], "unmark", size=8, snap=False)
+    unmarked = cutter._job.state.strokes[0]
+    inside = np.zeros(rim.shape, bool)
+    inside[unmarked.box.slices()] = unmarked.cover >= 0.5
+    assert (rim & inside).any()
+    assert not (cutter.erased.hole & inside).any()
+    assert (cutter.erased.pixels[inside] == photo.pixels[inside]).all()
 
 
 def test_what_is_to_be_kept_keeps_its_pixels_under_marks(cutter, photo):

@@ -244,9 +244,11 @@ def test_a_photo_that_does_not_arrive_whole_is_refused(panel, photo):
     assert "whole" in panel.error["message"]
     panel.say("upload", part=0, parts=2, buffers=[])
     assert "whole" in panel.error["message"]
+    panel.say("upload", part=0, parts=len(parts), buffers=[parts[0]])
     for number, part in enumerate(parts):  # and again from the start
         panel.say("upload", part=number, parts=len(parts), buffers=[part])
-    assert panel.error is None
+        assert panel.error is None
+    assert (panel.cutter.photo.pixels == photo.pixels).all()
 
 
 def test_what_is_no_photo_or_too_large_is_refused(panel, monkeypatch, photo):
@@ -315,6 +317,17 @@ def test_maps_have_the_size_of_the_pictures(world, photo, monkeypatch):
     where = np.frombuffer(panel.shown("map"), np.uint8).reshape(height, width)
     share = [np.mean(where == one.number) * 96 * 128 / one.area for one in panel.cutter.things]
     assert share == pytest.approx([1, 1], abs=0.1)
+
+
+def test_the_smallest_thing_lies_on_top(photo):
+    whole, things = Box(0, 0, 128, 96), []
+    for number, reach in ((1, 5), (2, 30), (3, 15)):
+        mask = np.zeros((96, 128), bool)
+        mask[48 - reach : 48 + reach, 64 - reach : 64 + reach] = True
+        one = segment_of(mask, whole, (96, 128), label="box", score=0.9)
+        things.append(nukki.Instance(number, one, photo))
+    where = map_of(nukki.Segmentation(photo, tuple(things)))
+    assert list(where[48, [64, 75, 90, 100]]) == [1, 3, 2, 0]
 
 
 def test_more_than_255_things_have_numbers(photo):
