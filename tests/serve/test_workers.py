@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import platform
 import sys
 
 import pytest
 
 import nukki
+from nukki.serve import worker
 from nukki.serve.gate import Gate
 from nukki.serve.hands import Lost, WorkerProcess, worker_words
-from nukki.serve.memory import held
+from nukki.serve.memory import give_back, held
 from nukki.serve.refusals import Refusal
 from nukki.serve.wire import HEAD, Answer, Failure, Order, packed, parts_of
 from nukki.serve.work import perform
@@ -65,6 +68,25 @@ def test_orders_and_answers_come_through_the_wire(photo, networks):
     assert first.memory > 0
     assert second.failure.code == "too_many_pixels"
     assert second.failure.status == 413
+
+
+def test_a_worker_that_rests_gives_free_memory_back(monkeypatch):
+    order = message(Order(task="remove", values={"edges": "odd"}).head(), {})
+    reads, writes = os.pipe()
+    held_at = []
+
+    def give():
+        held_at.append(len(list(unpacked(received.getvalue()))))  # what was answered by then
+        os.close(writes)  # the server goes
+
+    monkeypatch.setattr(worker, "_MOMENT", 0.05)
+    monkeypatch.setattr(worker, "give_back", give)
+    os.write(writes, order + order)  # two at once: no rest between them
+    received = io.BytesIO()
+    with os.fdopen(reads, "rb", buffering=0) as orders:
+        work_on(orders, received, {})
+    assert held_at == [3]
+    assert give_back() == (sys.platform == "linux" and platform.libc_ver()[0] == "glibc")
 
 
 def test_an_order_that_breaks_off_ends_the_work():

@@ -10,16 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from nukki import settings
-from nukki.serve.memory import held
+from nukki.serve.memory import give_back, held
 from nukki.serve.wire import HEAD, Order, packed, parts_of
 
 __all__ = ["main", "warm", "work_on"]
+
+_MOMENT = 0.5  # seconds without an order after which memory that is free is given back
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +63,16 @@ def work_on(orders: BinaryIO, answers: BinaryIO, call: Mapping[str, Any]) -> Non
         del order  # the pictures are not kept until the next one comes
         _send(answers, answer.head(), answer.body)
         del answer
+        if _rests(orders):
+            give_back()
+
+
+def _rests(orders: BinaryIO) -> bool:
+    """Whether no order comes for a moment; where that cannot be told, one is as good as there."""
+    try:
+        return not select.select([orders], [], [], _MOMENT)[0]
+    except (OSError, ValueError):  # no file of the system, or a pipe on Windows
+        return False
 
 
 def _channels() -> tuple[BinaryIO, BinaryIO]:
