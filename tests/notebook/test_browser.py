@@ -65,7 +65,7 @@ def browser():
 
 
 class Shown:
-    """A panel in a tab; `settle` carries messages to and fro until nobody says anything more."""
+    """A panel in a tab; `settle` carries messages both ways until nobody says more."""
 
     def __init__(self, tab, monkeypatch, photo):
         self.tab, self.sent, self.errors = tab, [], []
