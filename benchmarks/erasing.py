@@ -214,7 +214,8 @@ def times(photo: Path, what: str, sizes: list[float], fill: str) -> None:
             made = carry_out(plan, filler)
             seconds = {step: round(value, 2) for step, value in made.seconds.items()}
             print(
-                f"{megapixels} MP, {len(made.parts)} things, hole {made.hole.mean():.3f}: "
+                f"{megapixels} MP, {len(made.parts)} things, hole {made.hole.mean():.3f}, "
+                f"{len(made.passes)} fillings: "
                 f"{time.perf_counter() - started:.2f} s, "
                 f"of the processor {time.process_time() - worked:.2f} s, {seconds}, "
                 f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB",
