@@ -99,7 +99,9 @@ def test_outside_the_mask_not_a_bit_changes(nukki, words, mask, hole, kind, endi
     assert after.pixels.dtype == before.pixels.dtype
     np.testing.assert_array_equal(after.pixels[~hole], before.pixels[~hole])
     colour = np.array(FILLS_COLOUR[::-1] if "profile" in kind else FILLS_COLOUR)
-    assert (after.pixels[hole] == colour * (257 if "16 bit" in kind else 1)).all()
+    # Of 16 bits the filling lies between the levels of 8.
+    scale, level = (257, 257) if "16 bit" in kind else (1, 0)
+    assert np.abs(after.pixels[hole].astype(int) - colour * scale).max() <= level
     if before.alpha is None:
         assert after.alpha is None
     else:
