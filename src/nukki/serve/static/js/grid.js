@@ -85,7 +85,7 @@ function card(item) {
     item.card.classList.toggle("failed", item.status === "failed");
     close.setAttribute("aria-label", text("take.out", { name: item.name }));
     const none = item.status === "done" && item.found === false;
-    how.textContent = item.error ? `${item.error.message} ${item.error.hint ?? ""}` : text(none ? "none" : item.status);
+    how.textContent = item.error ? [item.error.message, item.error.hint].filter(Boolean).join(". ") : text(none ? "none" : item.status);
   };
   return item.card;
 }
