@@ -49,18 +49,26 @@ def test_the_edge_of_a_road_is_dark_on_one_side_only():
     assert sure(darkened(photo(levels), road, 0.45), levels) < 0.5
 
 
-@pytest.mark.parametrize("length", [0.12, -0.12])
-def test_a_row_of_trees_goes_on_where_a_shadow_would_end(length):
-    """The same darkness as a shadow's, and it reaches on along the horizon."""
+def test_a_row_of_trees_goes_on_where_a_shadow_would_end():
+    """The same darkness as a shadow's, which spreads beyond its head: it is less sure then."""
     levels = figure()
-    truth = cast(levels, 0.7, length)
-    rows = np.flatnonzero(truth.any(axis=1))
-    columns = np.flatnonzero(truth.any(axis=0))
+    truth = cast(levels, 0.9, 0.15)
+    rows, columns = (np.flatnonzero(truth.any(axis=axis)) for axis in (1, 0))
     row = truth.copy()
-    row[rows[0] : rows[-1] + 1, columns[-1] - 40 :] = True
+    row[rows[-1] : rows[-1] + 60, columns[-1] :] = True
     row &= levels == 0
     alone, joined = (sure(darkened(photo(levels), one, 0.5), levels) for one in (truth, row))
-    assert joined < min(0.5, alone)
+    assert joined < alone - 0.15
+
+
+def test_what_is_dark_before_the_sky_is_no_shadow():
+    """The same form, as dark beside what is around it, which is lighter than the ground."""
+    levels = figure()
+    truth = cast(levels, 0.9, -0.35)
+    pixels = darkened(photo(levels), truth, 0.45)
+    ground = np.indices(levels.shape)[0] >= BASE - 8
+    dark = darkened(pixels, ground & (levels == 0), 0.6)
+    assert sure(pixels, levels) > 0.5 > sure(dark, levels)
 
 
 def test_no_shadow_is_flatter_than_a_band():

@@ -10,7 +10,8 @@ silhouette for every (s, k) of a grid, in six bands of height. A shadow is darke
 either side of it, in every band, and by more than the ground's own texture; its colour stays, since
 less light changes brightness much and log-chromaticities little (Finlayson, Hordley, Lu, Drew 2006,
 "On the removal of shadows from images", TPAMI 28(1)). The edge of a road or of a wall is dark on
-one side only, a row of trees goes on where the form ends, and a form that is too flat is any band.
+one side only, a row of trees goes on where the form ends, what is dark before the sky has no ground
+beside it like that at the thing's foot, and a form that is too flat is any band.
 How sure all this makes it is a logistic curve, fitted on people pasted into places with shadows of
 known shape (docs/erasing.md).
 """
@@ -53,6 +54,13 @@ _WEIGHTS = np.array([-2.7, -1.8, 4.0, -5.5, 2.9, -0.3])
 _BIAS = -1.35
 
 _GROWN = 0.07  # of the height: how far from the model a shadow's edge may lie
+_CLEAR, _AROUND = 3, 8  # cells beside the model: from there to there it is lit
+_FOOT = (
+    0.03,
+    0.2,
+    0.5,
+)  # of the height: above and below the base, and beside: the ground at the foot
+_LIGHTER = 0.6  # in logarithms: what is so much lighter than the ground at the foot is another
 _MIDDLE = 0.5  # of its contrast: from there on what lies beyond the model is as dark
 _REACHED = 0.3  # of its contrast: what is as dark beside the model is shadow too
 
@@ -102,6 +110,8 @@ class _Measures:
         within: Noise of the lightness within.
         beyond: Dark cells that hang on to it and lie beyond its form, over its own; 0 as long as
             it is not asked for.
+        above: How much lighter what lies around it is than the ground at the thing's foot;
+            likewise.
     """
 
     shear: NDArray[np.float64]
@@ -115,6 +125,7 @@ class _Measures:
     beside: NDArray[np.float64]
     within: NDArray[np.float64]
     beyond: NDArray[np.float64]
+    above: NDArray[np.float64]
 
     def score(self) -> NDArray[np.float64]:
         """What candidates are compared by; -inf where too little is seen."""
@@ -145,7 +156,9 @@ class _Measures:
         same_hue = (np.abs(red) < _MOST_RED) & (blue > _LEAST_BLUE) & (blue < _MOST_BLUE)
         same_texture = np.abs(self.texture) < _MOST_TEXTURE
         dark = (self.second > _FAINTEST) & (self.both < _DARKEST)
-        return np.asarray((self.seen >= _BANDS_SEEN) & same_hue & same_texture & dark, np.bool_)
+        ground = self.above < _LIGHTER
+        seen = self.seen >= _BANDS_SEEN
+        return np.asarray(seen & same_hue & same_texture & dark & ground, np.bool_)
 
     def confidence(self) -> NDArray[np.float64]:
         """How sure each is, 0 to 1."""
@@ -309,6 +322,7 @@ def _measures(
         beside=over(noise[..., 1:].mean(axis=2)),
         within=over(noise[..., 0]),
         beyond=np.zeros(len(shear)),
+        above=np.zeros(len(shear)),
     )
 
 
@@ -361,21 +375,35 @@ def _climbed(shape: _Shape, shear: float, length: float) -> _Measures:
             if near.score()[best] > peak.score()[0]:
                 peak = near.at(np.array([best]))
         step, factor = step / 2, math.sqrt(factor)
-    return replace(peak, beyond=np.array([_beyond(shape, peak)]))
-
-
-def _beyond(shape: _Shape, peak: _Measures) -> float:
-    """How much darkness hangs on to a shadow beyond its form, over its own area."""
-    ground = shape.ground
     model = shape.painted(float(peak.shear[0]), float(peak.length[0]))
+    beyond = _beyond(shape.ground, model, float(peak.both[0]))
+    above = _above(shape.ground, model)
+    return replace(peak, beyond=np.array([beyond]), above=np.array([above]))
+
+
+def _beyond(ground: Ground, model: Mask, contrast: float) -> float:
+    """How much darkness hangs on to a shadow beyond its form, over its own area."""
     under = model & ground.free
     if not under.any():
         return 0.0
-    middle = float(ground.light[under].mean()) + _MIDDLE * max(float(peak.both[0]), _FAINTEST)
+    middle = float(ground.light[under].mean()) + _MIDDLE * max(contrast, _FAINTEST)
     pieces = find_pieces((ground.free & (ground.light < middle)) | model)
     whole = pieces.mask(pieces.largest(model.astype(np.float32)) > 0.5) & ground.free
     away = whole & ~dilated(model, max(2, round(_GROWN * ground.height)))
     return float(np.count_nonzero(away) / np.count_nonzero(under))
+
+
+def _above(ground: Ground, model: Mask) -> float:
+    """How much lighter (in logarithms) it is around a shadow than at the thing's foot."""
+    near = dilated(model, _CLEAR)
+    around = dilated(model, _AROUND) & ~near & ground.free
+    rows = np.arange(len(ground.free))[:, None] - ground.base
+    low = (rows >= -_FOOT[0] * ground.height) & (rows < _FOOT[1] * ground.height)
+    beside = dilated(ground.own > 0.5, round(_FOOT[2] * ground.height))
+    foot = ground.free & low & beside & ~near
+    if not around.any() or not foot.any():
+        return 0.0
+    return float(np.median(ground.light[around]) - np.median(ground.light[foot]))
 
 
 def _lit(ground: Ground, model: Mask) -> NDArray[np.float32]:
