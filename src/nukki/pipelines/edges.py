@@ -35,7 +35,7 @@ __all__ = ["Edge", "Matter", "View", "Wish", "draw"]
 ROUGH = 500  # a larger picture is halved once more for the alpha that a trimap is guessed from
 STEPS = 6  # on each level: more trusts colours farther than a guessed trimap bears
 # Then it goes on without the map: what is left of its blur beside hard edges goes.
-MORE_STEPS = {"auto": 25, "best": 80}
+MORE_STEPS = {"auto": 25, "best": 40}
 FINE_STEPS = 12  # of `best`, on each finer picture
 # How much the map counts in the band beside the colours: so much where it is sure, and quickly less
 # where it is not. Without it a shoe before a floor of its colour goes; with more of it hair does.
