@@ -108,12 +108,17 @@ def test_wrong_wishes(fills, photo, mask, options, error, said):
     assert caught.value.hint
 
 
-def test_without_a_name_the_photo_itself_fills_it(photo, mask):
-    one, two = (nukki.erase(photo, mask=mask, grow=0, threads=n) for n in (1, 2))
+@pytest.mark.parametrize("fill", ["default", "patch"])
+def test_the_same_bytes_on_one_and_two_threads(photo, mask, fill):
+    one, two = (nukki.erase(photo, mask=mask, fill=fill, grow=0, threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one.pixels[~mask], photo[~mask])
     np.testing.assert_array_equal(one.pixels, two.pixels)
-    assert one.network == "patch"
-    named = nukki.erase(photo, mask=mask, fill="patch", grow=0, seed=0)
+    assert one.network == fill
+
+
+def test_without_a_name_our_own_network_begins(photo, mask):
+    one = nukki.erase(photo, mask=mask, grow=0)
+    named = nukki.erase(photo, mask=mask, fill="default", grow=0, seed=0)
     np.testing.assert_array_equal(one.pixels, named.pixels)
 
 

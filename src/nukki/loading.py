@@ -314,7 +314,7 @@ def _own_picking(device: str | None, threads: int | None) -> Picking:
 
 # --- what paints holes
 
-_FILL = "fill"  # our own network, which `fill="default"` begins with once there is one
+_FILL = "fill"  # our own network, which `fill="default"` begins with
 _PATCH = "patch"
 
 
@@ -322,14 +322,13 @@ def filler_name(fill: str) -> str | None:
     """The name or file of the network that a filler runs; None for one without weights.
 
     Args:
-        fill: "default" (structure by our own network, detail by patches of the photo; patches alone
-            as long as there is no such network), "patch", "telea", "ns", a name of `list_models`,
-            or a .onnx file.
+        fill: "default" (structure by our own network, detail by patches of the photo), "patch",
+            "telea", "ns", a name of `list_models`, or a .onnx file.
     """
     if fill in (_PATCH, *METHODS):
         return None
     if fill == "default":
-        return _FILL if any(card.name == _FILL for card in catalog.cards()) else None
+        return _FILL
     return fill
 
 

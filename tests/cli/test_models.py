@@ -177,7 +177,7 @@ def test_verify_reads_the_files(run, write_card, published):
     code, out, _ = run("verify", "--json")
     rows = json.loads(out)
     assert code == 0
-    assert [row["model"] for row in rows] == ["detect", "pick", "pick", "subject"]
+    assert [row["model"] for row in rows] == ["detect", "fill", "pick", "pick", "subject"]
     assert {row["state"] for row in rows} == {"ok"}
     assert f"sha256:{rows[-1]['sha256']}" == catalog.find("subject").files[0].digest
     write_card("mine", published)
@@ -293,7 +293,7 @@ def test_verify_reads_graphs_and_the_checkpoint_where_it_is_kept(run, converted,
     run("import", red[1], "--as", "mine")
     code, out, err = run("verify", "--json")
     rows = {row["file"]: row for row in json.loads(out)}
-    own = {"detect.onnx", "pick.encoder.onnx", "pick.decoder.onnx", "subject.onnx"}
+    own = {f"{name}.onnx" for name in ("detect", "fill", "pick.encoder", "pick.decoder", "subject")}
     assert (code, set(rows)) == (0, own | {"mine.onnx"})
     graph = converted / "mine.onnx"
     assert rows["mine.onnx"]["sha256"] == hashlib.sha256(graph.read_bytes()).hexdigest()

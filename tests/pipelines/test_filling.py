@@ -117,14 +117,12 @@ def test_who_fills_by_name():
         loading.load_filler("patches")
 
 
-def test_the_default_begins_with_the_network_of_that_name(monkeypatch):
-    tables = FILLS_CARD.replace('task = "inpainting"', "") + "[inpainting]"
-    at_home("fills", "inpainting", PAINT, tables)
-    monkeypatch.setattr(loading, "_FILL", "fills")
-    assert loading.filler_name("default") == "fills"
-    filler = loading.load_filler()
+def test_the_default_begins_with_our_own_network():
+    assert loading.filler_name("default") == "fill"
+    filler = loading.load_filler(threads=1)
     assert isinstance(filler, Chain)
-    assert (filler.name, filler.first.name) == ("default", "fills")
-    monkeypatch.setattr(loading, "_FILL", "absent")
-    assert loading.filler_name("default") is None
-    assert isinstance(loading.load_filler("default", threads=3), Patches)
+    assert (filler.name, filler.first.name) == ("default", "fill")
+    image, hole = photo(), block()
+    filled = filler.fill(image, hole)
+    np.testing.assert_array_equal(filled[~hole], image[~hole])
+    np.testing.assert_array_equal(filled, filler.fill(image, hole))

@@ -310,4 +310,6 @@ def test_what_the_cards_of_filling_networks_say():
     assert cards["deepfillv2"].commercial_use == "unclear"
     assert cards["migan"].convert is None
     assert all(cards[name].convert for name in ("lama", "aotgan", "deepfillv2"))
-    assert all(card.published_scores for card in cards.values())
+    assert all(card.published_scores for name, card in cards.items() if name != "fill")
+    assert cards["fill"].commercial_use == "yes"
+    assert cards["fill"].our_scores

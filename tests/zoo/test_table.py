@@ -9,8 +9,8 @@ from nukki.zoo.table import markdown_table, size_text
 def test_one_row_for_each_network_our_own_first():
     lines = markdown_table().splitlines()
     assert len(lines) == 2 + len(catalog.own_names())
-    own = [line.split("|")[1].strip() for line in lines[2:5]]
-    assert own == ["detect", "pick", "subject"]
+    own = [line.split("|")[1].strip() for line in lines[2:6]]
+    assert own == ["detect", "fill", "pick", "subject"]
     assert len({line.count("|") for line in lines}) == 1
 
 
