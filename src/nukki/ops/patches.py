@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nukki.ops.tiles import each, row_blocks
 from nukki.types import RGB8, Mask
 
-__all__ = ["CHANNELS", "LENGTH", "LOW", "PATCH", "covers", "describe", "opponent"]
+__all__ = ["CHANNELS", "LENGTH", "MEANS", "PATCH", "covers", "describe", "opponent"]
 
 PATCH = 7  # pixels of a side
 CHANNELS = 5  # lightness, two differences of colours, and how rough the place is across and down
@@ -30,12 +30,9 @@ _KEPT = (_FINE, _COARSE, _COARSE, _MEAN, _MEAN)  # frequencies of each channel, 
 _SEEN = sum(len(kept) for kept in _KEPT)
 LENGTH = _SEEN + 2  # numbers of a description
 
-# Places of the means and slopes of the colours in it: what a blurred picture tells as well.
-LOW = tuple(
-    sum(len(kept) for kept in _KEPT[:channel]) + _KEPT[channel].index(one)
-    for channel in range(3)
-    for one in _COARSE
-)
+# Places of the means of the colours in it: what a blurred picture tells as well. Its slopes say
+# that all is flat, and what is sought after them is.
+MEANS = tuple(sum(len(kept) for kept in _KEPT[:channel]) for channel in range(3))
 _COSINES = np.array(
     [
         [

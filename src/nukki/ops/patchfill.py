@@ -2,9 +2,9 @@
 
 The field of matches is that of Barnes et al. 2009 (`patchfield`), the painting that of Wexler,
 Shechtman & Irani 2007 with the textures of Newson et al. 2014 (`patchlevels`, `patchcopy`), its
-start that of Efros & Leung 1999 (`patchpeel`) or a picture from elsewhere.
+start that of Efros & Leung 1999 (`patchpeel`). A picture from elsewhere may guide what is where.
 
-    crop around the hole --reduced--> smallest: peel or guide --match, vote--> larger … --> copy
+    crop around the hole --reduced--> smallest: peel --match, vote--> larger … --> copy
 
 Matches are sought on a photo so small that the hole has some ten thousand pixels; what is copied
 are full-size pixels. Time and memory are bounded by that.
@@ -32,6 +32,7 @@ __all__ = ["complete"]
 _HOLE = 80_000  # pixels of a hole for which matches are sought
 _PHOTO = 1_000_000  # pixels of the photo around it
 _FIRST, _FEWER, _LEAST = 16, 3, 3  # rounds at the smallest size, how many fewer at each next, least
+_FADING = 0.7  # a guide's say, from size to size: of what is fine it knows little
 _STEPS = (4, 2, 1)
 _NEAR = 32  # pixels: the farthest try after the first round
 _ALL = 6_000_000  # pairs of patches up to which all are tried
@@ -77,12 +78,14 @@ def _completed(crop: Scene, random: np.random.Generator, threads: int) -> RGB8:
     if not scene.allowed.any():
         return _smooth(crop) if crop.guide is None else settled(crop.guided(), crop.hole)
     first, *others = sizes(scene)
-    level = Level(first, threads)
+    trust = 1.0
+    level = Level(first, threads, trust)
     field = _started(level, random)
     rounds = _FIRST
     _rounds(level, field, random, rounds)
     for part in others:
-        before, level = level, Level(part, threads)
+        trust *= _FADING
+        before, level = level, Level(part, threads, trust)
         field = _enlarged(field, before, level)
         level.paint(votes(level, field))
         rounds = max(_LEAST, rounds - _FEWER)
@@ -109,10 +112,7 @@ def _smooth(crop: Scene) -> RGB8:
 
 def _started(level: Level, random: np.random.Generator) -> Field:
     """A first painting, and matches at random."""
-    if level.scene.guide is None:
-        level.paint_pixels(peeled(level.scene))
-    else:
-        level.paint_guide()
+    level.paint_pixels(peeled(level.scene))
     places = level.sources.places
     chosen = places[random.integers(0, len(places), len(level.rows))]
     rows, columns = np.divmod(chosen, np.int32(level.sources.allowed.shape[1]))

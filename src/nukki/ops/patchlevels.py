@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukki.ops.distance import nearest
-from nukki.ops.patches import CHANNELS, LOW, PATCH, covers, describe, opponent
+from nukki.ops.patches import CHANNELS, MEANS, PATCH, covers, describe, opponent
 from nukki.ops.patchfield import Places, Sources
 from nukki.ops.reduce import box_reduce
 from nukki.ops.tiles import tight_box
@@ -31,7 +31,6 @@ _LEAST = 200  # patches that may be copied, at the smallest size
 # things are alike, up and down they are not: else a street would rise behind who stood on it.
 _PULL = (1.0 * 255 * PATCH, 0.2 * 255 * PATCH)
 _GUIDED = 0.5  # of that, down: a guide knows better what stands where
-_TRUST = np.float32(1)  # of a guide's means and slopes, beside those of what was found so far
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +128,7 @@ class Level:
 
     Attributes:
         scene: The photo at this size.
+        trust: How much a guide's means count beside those of what was found so far.
         planes: (5, H, W) float32, opponent colours and roughness; those in the hole change.
         sources: What may be copied.
         rows: (n,) corners of the patches that hold something of the hole.
@@ -136,9 +136,10 @@ class Level:
         inside: Rows and columns of the hole's pixels, (m,) each.
     """
 
-    def __init__(self, scene: Scene, threads: int) -> None:
+    def __init__(self, scene: Scene, threads: int, trust: float = 1.0) -> None:
         self.scene = scene
         self.threads = threads
+        self.trust = np.float32(trust)
         self.planes = np.empty((CHANNELS, *scene.hole.shape), np.float32)
         self.planes[:3] = opponent(scene.pixels[..., :3])
         self.planes[3:] = np.moveaxis(scene.pixels[..., 3:], -1, 0)
@@ -149,7 +150,7 @@ class Level:
         self.rows, self.columns = (places.astype(np.int32) for places in np.nonzero(touched))
         row, column = np.nonzero(scene.hole)
         self.inside: tuple[Places, Places] = row.astype(np.int32), column.astype(np.int32)
-        self._guide = None if scene.guide is None else self._told(self._guided())[:, LOW]
+        self._guide = None if scene.guide is None else self._told(self._guided())[:, MEANS]
 
     def _guided(self) -> NDArray[np.float32]:
         """The planes as they are with the guide in the hole."""
@@ -160,12 +161,12 @@ class Level:
     def told(self) -> NDArray[np.float32]:
         """(n, D) descriptions of the hole's patches as they are painted now.
 
-        A guide has its say in means and slopes. Pulling what is looked for towards it is the same
-        as adding the distance from it to that from the painting.
+        A guide has its say in means. Pulling what is looked for towards it is the same as adding
+        the distance from it to that from the painting.
         """
         told = self._told(self.planes)
         if self._guide is not None:
-            told[:, LOW] = (told[:, LOW] + _TRUST * self._guide) / (1 + _TRUST)
+            told[:, MEANS] = (told[:, MEANS] + self.trust * self._guide) / (1 + self.trust)
         return told
 
     def _told(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -183,9 +184,3 @@ class Level:
         own = pixels[self.inside]
         colours = opponent(own[None, :, :3])[:, 0]
         self.paint(np.column_stack([colours.T, own[:, 3:]]))
-
-    def paint_guide(self) -> None:
-        """Begin with the guide's colours, as rough as the photo is on the whole."""
-        hole = self.scene.hole
-        self.planes[:3, hole] = self._guided()[:3, hole]
-        self.planes[3:, hole] = self.planes[3:, ~hole].mean(axis=1)[:, None]
