@@ -2,9 +2,9 @@
 
 The field of matches is that of Barnes et al. 2009 (`patchfield`), the painting that of Wexler,
 Shechtman & Irani 2007 with the textures of Newson et al. 2014 (`patchlevels`, `patchcopy`), its
-start that of Efros & Leung 1999 (`patchpeel`). A picture from elsewhere may guide what is where.
+start that of Efros & Leung 1999 (`patchpeel`) or a picture from elsewhere.
 
-    crop around the hole --reduced--> smallest: peel --match, vote--> larger … --> copy
+    crop around the hole --reduced--> smallest: peel or guide --match, vote--> larger … --> copy
 
 Matches are sought on a photo so small that the hole has some ten thousand pixels; what is copied
 are full-size pixels. Time and memory are bounded by that.
@@ -112,7 +112,10 @@ def _smooth(crop: Scene) -> RGB8:
 
 def _started(level: Level, random: np.random.Generator) -> Field:
     """A first painting, and matches at random."""
-    level.paint_pixels(peeled(level.scene))
+    if level.scene.guide is None:
+        level.paint_pixels(peeled(level.scene))
+    else:
+        level.paint_guide()
     places = level.sources.places
     chosen = places[random.integers(0, len(places), len(level.rows))]
     rows, columns = np.divmod(chosen, np.int32(level.sources.allowed.shape[1]))

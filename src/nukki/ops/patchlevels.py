@@ -184,3 +184,9 @@ class Level:
         own = pixels[self.inside]
         colours = opponent(own[None, :, :3])[:, 0]
         self.paint(np.column_stack([colours.T, own[:, 3:]]))
+
+    def paint_guide(self) -> None:
+        """Begin with the guide's colours, as rough as the photo is on the whole."""
+        hole = self.scene.hole
+        self.planes[:3, hole] = self._guided()[:3, hole]
+        self.planes[3:, hole] = self.planes[3:, ~hole].mean(axis=1)[:, None]
