@@ -1,7 +1,8 @@
 """How fast `nukki serve` is beside the bare pipeline, and whether its memory stays flat.
 
     python benchmarks/serving.py load --clients 8 --seconds 20 --rounds 3
-    python benchmarks/serving.py load --other http://127.0.0.1:7001/api/remove --field file
+    python benchmarks/serving.py load --other http://127.0.0.1:7001/api/remove --field file \
+        --text model=u2netp
     python benchmarks/serving.py memory --requests 500
     python benchmarks/serving.py peaks
 
@@ -43,6 +44,7 @@ def main() -> int:
     load.add_argument("--workers", type=int, default=1)
     load.add_argument("--other", help="address of another server, in the same run")
     load.add_argument("--field", default="image", help="its name for the photo")
+    load.add_argument("--text", action="append", default=[], help="NAME=VALUE that it gets as well")
     load.add_argument("--pid", type=int, help="its process, for its memory")
     memory = trials.add_parser("memory")
     memory.add_argument("--requests", type=int, default=500)
@@ -66,10 +68,12 @@ def _load(args: argparse.Namespace, log: Path) -> int:
         _bare(photos, 2)  # networks loaded, caches warm
         for _ in range(args.rounds):
             bare.append(_bare(photos, args.seconds))
-            served.append(_clients(server.port, "/api/remove", "image", photos, args, health))
+            served.append(_clients(server.port, "/api/remove", ("image", {}), photos, args, health))
             if args.other:
                 other = urlsplit(args.other)
-                others.append(_clients(other.port, other.path, args.field, photos, args, []))
+                texts = dict(text.split("=", 1) for text in args.text)
+                what = args.field, texts
+                others.append(_clients(other.port, other.path, what, photos, args, []))
         front, workers = server.memory()
     share = statistics.median(one.rate / alone for one, alone in zip(served, bare, strict=True))
     slow = percentile(health, 0.95)
@@ -115,7 +119,7 @@ def _bare(photos: list[bytes], seconds: float) -> float:
 def _clients(
     port: int,
     path: str,
-    name: str,
+    what: tuple[str, dict[str, str]],
     photos: list[bytes],
     args: argparse.Namespace,
     health: list[float],
@@ -128,7 +132,7 @@ def _clients(
     def client(number: int) -> None:
         turn = number
         while time.perf_counter() < end:
-            body = form(files={name: photos[turn % len(photos)]})
+            body = form(what[1], {what[0]: photos[turn % len(photos)]})
             reply = ask(port, "POST", path, body, {"Content-Type": FORM})
             if reply.status == 200:
                 times.append(reply.seconds)
@@ -142,7 +146,9 @@ def _clients(
             time.sleep(0.05)
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(args.clients)]
-    threads += [threading.Thread(target=watch)] if path == "/api/remove" and name == "image" else []
+    threads += (
+        [threading.Thread(target=watch)] if path == "/api/remove" and what[0] == "image" else []
+    )
     started = time.perf_counter()
     for thread in threads:
         thread.start()
