@@ -117,6 +117,24 @@ def test_who_fills_by_name():
         loading.load_filler("patches")
 
 
+def test_a_chain_does_not_show_its_first_who_stays():
+    class Noting(Painter):
+        def fill(self, image, mask, *, forbidden=None, seed=0):
+            self.asked.append(mask.copy())
+            return super().fill(image, mask)
+
+    image, mask = photo(), block()
+    keep = np.zeros_like(mask)
+    keep[:, 60:] = True
+    first = Noting(lowered())
+    filled = Chain("default", first).fill(image, mask, forbidden=keep)
+    np.testing.assert_array_equal(filled[~mask], image[~mask])
+    np.testing.assert_array_equal(first.asked[0], mask | keep)
+    first = Noting(lowered())  # nothing else is there: then they are better than nothing
+    Chain("default", first).fill(image, mask, forbidden=~mask)
+    np.testing.assert_array_equal(first.asked[0], mask)
+
+
 def test_the_default_begins_with_our_own_network():
     assert loading.filler_name("default") == "fill"
     filler = loading.load_filler(threads=1)

@@ -111,7 +111,11 @@ class Chain:
         guide = image.copy()
         for box in boxes:
             where = box.slices()
-            guide[where] = self.first.fill(image[where], mask[where], seed=seed)
+            # Who stays is painted over as well, or the network would paint more of them.
+            unseen = mask[where] if forbidden is None else mask[where] | forbidden[where]
+            if unseen.all():
+                unseen = mask[where]
+            guide[where] = self.first.fill(image[where], unseen, seed=seed)
         painted = complete(
             image, mask, guide=guide, forbidden=forbidden, seed=seed, threads=self.threads
         )
