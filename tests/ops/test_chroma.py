@@ -117,6 +117,15 @@ def test_tolerances_are_taken_at_their_word():
     assert soft[0] > 2 * soft[1]
 
 
+@pytest.mark.parametrize("light", [1.0, 0.7])
+def test_what_is_black_is_no_screen_in_the_dark(light):
+    """Black has no hue: in a subject's inside it is the subject's."""
+    one = shot(colour=(0.012, 0.01, 0.01), height=300, width=400, light=light)
+    alpha = key_alpha(one.pixels, keyed(one, HUES["green"]))
+    assert alpha[eroded(one.alpha == 1, 2)].min() > 0.95
+    assert alpha[eroded(one.alpha == 0, 2)].max() < 0.05
+
+
 @pytest.mark.parametrize("wanted", ["green", "blue"])
 def test_a_picture_without_a_screen_has_none(wanted, astronaut):
     guide = make_guide(astronaut, 1)

@@ -32,6 +32,7 @@ RIM_COUNTS = 5.0  # ... and count for more
 NEAR = 0.10  # difference from the screen's ratio that is the screen still, at least ...
 NEAR_NOISE = 4.0  # ... and in medians of the differences on the screen
 DIM = 0.05  # brightness below about this is noise
+BLACK = 0.12  # of the screen's brightness: what is darker is no shade of it, but has no hue
 PLAIN_NEAR, PLAIN_LIGHT = 0.03, 0.06  # likewise of grey and white ones: chroma, brightness
 FIT = 20_000  # pixels that the surface is fitted to, about
 AT_BORDER, TINGED = 0.02, 0.2  # share of the border and saturation of a screen that a word names
@@ -132,6 +133,8 @@ def find_screen(
         seen = _shades(ycc, near)
         if any_shade and seen is not None and seen.any() and not _is_screen(ycc, seen):
             return None
+        if seen is not None:
+            seen &= ycc[0] > np.float32(BLACK * float(np.median(ycc[0][near])))
     else:
         near = (np.abs(ycc - like[:, :, None]) < np.float32(0.15)).all(axis=0) & where
         seen = _plain(ycc, near)
