@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import socket
 from pathlib import Path
 
@@ -20,6 +21,7 @@ hypothesis.settings.register_profile("quick", max_examples=40)
 hypothesis.settings.register_profile("thorough", max_examples=400)
 hypothesis.settings.load_profile("quick")
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 NUMBERS = itertools.count()  # pytest's own would list the folder for every test
 
@@ -75,3 +77,16 @@ def cat():
     from skimage import data
 
     return _frozen(data.chelsea())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, or the test is skipped."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("there is no chromium on the path")
+    with playwright.sync_playwright() as driver:
+        one = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield one
+        one.close()

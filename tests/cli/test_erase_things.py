@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from finding_networks import BOXES_CARD, boxes_network
+from finding_networks import boxes_at_home
 from nukki import settings
 from nukki.io import images
 from nukki.zoo import catalog
@@ -23,27 +23,10 @@ OTHER = ((0.625, 0.25, 0.875, 0.75), 0.8, 1, 1.0)
 DOG = ((0.375, 0.5, 0.5, 0.75), 0.7, 2, 1.0)
 
 
-def finds(*things, name="finds"):
-    """Put a network that finds always the same where it has a name."""
-    words = f"""
-    name = "{name}"
-    title = "A net"
-    commercial_use = "yes"
-    origin = "https://example.org/net"
-    files = [{{ name = "net.onnx" }}]
-    licence = {{ code = "MIT", weights = "MIT", data = "made up" }}
-    """
-    folder = settings.models_folder() / name
-    for place in (folder, settings.cards_folder()):
-        place.mkdir(parents=True, exist_ok=True)
-    (settings.cards_folder() / f"{name}.toml").write_text(words + BOXES_CARD, encoding="utf-8")
-    boxes_network(folder / "net.onnx", things)
-
-
 @pytest.fixture
 def words():
     """Words that choose networks that find always the same, and fill with one colour."""
-    finds(PERSON, OTHER, DOG)
+    boxes_at_home("finds", [PERSON, OTHER, DOG])
     at_home("fills", "inpainting", PAINT, FILLS_CARD.replace('task = "inpainting"', "")
             + "[inpainting]")  # fmt: skip
     return ["--instances", "finds", "--fill", "fills", "--second-pass", "never", "--grow", "0"]
@@ -151,7 +134,7 @@ def test_folders_reports_and_going_on(nukki, photos, words, capsys):
 
 def test_photos_without_anybody_in_a_folder(nukki, photos, words, capsys):
     photos("in/a.png", "in/b.png")
-    finds(DOG)
+    boxes_at_home("finds", [DOG])
     assert nukki("erase", "in", "--what", "people", *words, "-o", "out") == 3
     assert list(Path("out").iterdir()) == []
     assert capsys.readouterr().err.count("nothing is `people`") == 2

@@ -10,43 +10,23 @@ import pytest
 from PIL import Image
 
 from detecting_networks import yolox_detector
-from finding_networks import BOXES_CARD, boxes_network
-from nukki import settings
+from finding_networks import boxes_at_home
 
 # In parts of the picture: the left and the right half, and a dog in a corner.
 LEFT, RIGHT, CORNER = (0.0, 0.0, 0.45, 1.0), (0.55, 0.0, 1.0, 1.0), (0.8, 0.8, 1.0, 1.0)
 TEAM = [(LEFT, 0.95, 1, 1.0), (RIGHT, 0.9, 1, 1.0)]
 
 
-def known(name, things):
-    """Let the user have a network of that name that finds always the same; gives the name."""
-    words = f"""
-    name = "{name}"
-    title = "A net"
-    commercial_use = "yes"
-    origin = "https://example.org/net"
-    files = [{{ name = "net.onnx" }}]
-    licence = {{ code = "MIT", weights = "MIT", data = "made up" }}
-    """
-    folder = settings.models_folder() / name
-    for place in (folder, settings.cards_folder()):
-        place.mkdir(parents=True, exist_ok=True)
-    card = settings.cards_folder() / f"{name}.toml"
-    card.write_text(words + BOXES_CARD, encoding="utf-8")
-    boxes_network(folder / "net.onnx", things)
-    return name
-
-
 @pytest.fixture
 def team():
     """Words that choose a network that finds two people."""
-    return ["--instances", known("team", TEAM), "--edges", "none"]
+    return ["--instances", boxes_at_home("team", TEAM), "--edges", "none"]
 
 
 @pytest.fixture
 def nobody():
     """And one that finds a dog, not surely."""
-    return ["--instances", known("nobody", [(CORNER, 0.3, 2, 1.0)]), "--edges", "none"]
+    return ["--instances", boxes_at_home("nobody", [(CORNER, 0.3, 2, 1.0)]), "--edges", "none"]
 
 
 def alpha_of(path):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from nukki.notebook import Cutter, cutter
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STATIC = Path(cutter.__file__).parent / "static"
 PAGE = """<!doctype html><html lang="en"><title>panel</title>
 <link rel="stylesheet" href="cutter.css"><main id="here"></main>
@@ -50,18 +48,6 @@ window.show = (content, buffers) => {
 };
 panel.render({ model, el: document.getElementById("here") });
 </script></html>"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("there is no chromium on the path")
-    with playwright.sync_playwright() as driver:
-        one = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield one
-        one.close()
 
 
 class Shown:

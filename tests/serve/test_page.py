@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -28,19 +27,6 @@ pytestmark = pytest.mark.slow
 PHOTOS = Path(__file__).resolve().parents[2] / "docs" / "photos"
 CAT, ASTRONAUT = PHOTOS / "cat.jpg", PHOTOS / "astronaut.jpg"
 LONG = 30_000  # milliseconds
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("there is no chromium on the path")
-    with playwright.sync_playwright() as driver:
-        one = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield one
-        one.close()
 
 
 @pytest.fixture(scope="module")

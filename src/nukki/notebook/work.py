@@ -18,6 +18,7 @@ from nukki.notebook.wishes import places
 from nukki.ops.prompts import check_point
 from nukki.pipelines import pick as picking
 from nukki.pipelines.eraser import Plan, carry_out
+from nukki.pipelines.option_values import one_of
 from nukki.pipelines.results import Cutout, Erased, Instance, Segmentation
 from nukki.types import RGB8, Box, Mask, Point
 
@@ -133,7 +134,7 @@ class Work:
             InputError: If the mark is none, or a number is of no thing.
             NothingFound: If a choice means nothing.
         """
-        _one_of("mark", mark, MARKS)
+        one_of("mark", mark, MARKS)
         numbers = self._numbers(who)
         checked = dict(self.state.checked)
         checked[mark] = checked[mark] | numbers if on else checked[mark] - numbers
@@ -176,7 +177,7 @@ class Work:
         thing = replace(self._ask(points, box), number=number)
         checked = dict(self.state.checked)
         if mark is not None:
-            _one_of("mark", mark, MARKS)
+            one_of("mark", mark, MARKS)
             checked[mark] = checked[mark] | {number}
         self._say(picked=(*self.state.picked, thing), checked=checked)
         return thing
@@ -200,7 +201,7 @@ class Work:
         Raises:
             InputError: If the kind or the size is none, there are no points, or one lies outside.
         """
-        _one_of("kind", kind, KINDS)
+        one_of("kind", kind, KINDS)
         if not _is_size(size):
             message = f"`size` must be more than 0 and at most {_LARGEST:g} pixels, got {size!r}"
             raise InputError(message, hint="20 is a usual size")
@@ -368,9 +369,3 @@ def _repainted(plan: Plan, into: Mask, out: Mask) -> Plan:
 
 def _is_size(value: object) -> bool:
     return isinstance(value, Real) and 0 < float(value) <= _LARGEST
-
-
-def _one_of(name: str, given: object, words: Sequence[str]) -> None:
-    if given not in words:
-        message = f"`{name}` must be one of {', '.join(words)}, got {given!r}"
-        raise InputError(message, hint=f"choose {name}={words[0]!r}")

@@ -10,6 +10,7 @@ from typing import Literal, TypedDict
 
 from nukki.errors import InputError
 from nukki.pipelines.grammar import parse
+from nukki.pipelines.option_values import one_of
 from nukki.pipelines.options import EraseKeywords, option
 
 __all__ = ["GoKeywords", "GoOptions", "WholeEraseKeywords"]
@@ -71,10 +72,7 @@ class GoOptions:
             ("shadow", ("auto", "always", "never")),
             ("second_pass", ("auto", "always", "never")),
         ):
-            given = getattr(self, name)
-            if given not in words:
-                message = f"`{name}` must be one of {', '.join(words)}, got {given!r}"
-                raise InputError(message, hint=f"choose {name}={words[0]!r}")
+            one_of(name, getattr(self, name), words)
         self._check_numbers()
 
     def _check_numbers(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -39,7 +40,7 @@ def is_range(value: object) -> bool:
     return all(isinstance(end, Real) for end in value) and 0 <= value[0] < value[1] <= 1
 
 
-def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
     """Refuse what is none of some words."""
     if value not in allowed:
         message = f"`{name}` must be one of {', '.join(allowed)}, got {value!r}"

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, TypedDict
 
 from nukki.errors import InputError
 from nukki.pipelines.grammar import parse
+from nukki.pipelines.known import check_known, names
+from nukki.pipelines.option_values import one_of
 from nukki.pipelines.options import CallKeywords, option
 from nukki.pipelines.place_words import length_of, outline_of, place_of, scale_of, size_of
 
@@ -86,8 +87,8 @@ class PlaceOptions:
     )
 
     def __post_init__(self) -> None:
-        _one_of("fit", self.fit, ("cover", "contain", "stretch", "tile"))
-        _one_of("shadow", self.shadow, ("none", "drop", "contact"))
+        one_of("fit", self.fit, ("cover", "contain", "stretch", "tile"))
+        one_of("shadow", self.shadow, ("none", "drop", "contact"))
         if self.size is not None:
             size_of(self.size)
         if self.margin is not None:
@@ -158,25 +159,14 @@ class ReplaceKeywords(PlaceKeywords, CallKeywords, total=False):
     grain_match: bool
 
 
-def place_options(given: Mapping[str, Any], function: str = "over") -> PlaceOptions:
-    """The options as a checked table.
+def place_options(given: Mapping[str, Any]) -> PlaceOptions:
+    """The options of `over` as a checked table.
 
     Raises:
         InputError: If one is unknown (the hint has near matches) or its value is wrong.
     """
-    known = [field.name for field in fields(PlaceOptions)]
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            message = f"`{name}` is not an option of {function}"
-            raise InputError(message, hint=f"did you mean {near[0]}?" if near else None)
+    check_known("over", given, names(PlaceOptions))
     return PlaceOptions(**given)
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        message = f"`{name}` must be one of {', '.join(allowed)}, got {value!r}"
-        raise InputError(message, hint=f"choose {name}={allowed[0]!r}")
 
 
 def _within(name: str, value: object, least: float, most: float, *, open_: bool = False) -> None:
